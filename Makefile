@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help run up test test-all check format constraints clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## / — /'
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+run: $(READY) ## place a sample order and one that is undone, and watch both
+	@$(BIN)/python starter.py
+
+up: $(READY) ## run the Temporal server and all workers until Ctrl-C
+	@exec $(BIN)/python worker.py
+
+test: $(READY) ## all tests but the long ones
+	$(BIN)/python -m pytest
+
+test-all: $(READY) ## all tests, the long ones too
+	$(BIN)/python -m pytest -m 'long or not long'
+
+check: $(READY) ## format, lint, types, and the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(MAKE) test
+
+format: $(READY) ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: $(READY) ## pin the newest versions of everything in constraints.txt
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --all-extras --no-emit-index-url --no-annotate --no-header pyproject.toml -o constraints.txt
+
+clean: ## remove the environment and the data folder
+	rm -rf $(VENV) .order-saga
