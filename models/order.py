@@ -1,6 +1,7 @@
 """An order as the saga sees it: checked, with amounts in integer minor units."""
 
 from models.contract import Contract
+from models.money import points_value
 
 
 class OrderLine(Contract):
@@ -29,8 +30,6 @@ class Order(Contract):
     """Minor units; the sum of the lines."""
     points_to_use: int = 0
     """One point pays for one unit (not minor unit) of the order's currency."""
-    points_value: int = 0
-    """What the points pay for, in minor units."""
     payment_method: str
     payment_token: str | None = None
     """The payment gateway's name for the customer's card; never a card number."""
@@ -40,4 +39,4 @@ class Order(Contract):
     @property
     def amount_charged(self) -> int:
         """Minor units that the payment takes: the total less what the points pay for."""
-        return self.total_amount - self.points_value
+        return self.total_amount - points_value(self.points_to_use, self.currency)
