@@ -53,4 +53,4 @@ def decimal_string(minor: int, currency: str) -> str:
 
 def points_value(points: int, currency: str) -> int:
     """What points pay for, in minor units: one point is one unit of the currency."""
-    return points * 10 ** CURRENCY_DECIMALS[currency]
+    return minor_units(Decimal(points), currency)

@@ -84,7 +84,7 @@ class Intervention(BaseModel):
 
 
 class Resolution(Contract):
-    """One thing an operator did: `claim`, `retry`, `resolve`, `abandon`, `hold`, `resume`, `cancel`."""
+    """One thing a person did to the saga: `claim`, `abandon`, `hold`, … with name and reason."""
 
     step: Step | None
     action: str
