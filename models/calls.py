@@ -5,10 +5,12 @@ step runs, so it can be registered first and it works when the step never answer
 """
 
 from datetime import datetime
+from typing import Self
 
 from models.contract import Contract
+from models.money import decimal_string
 from models.order import Order, OrderLine
-from models.saga import SagaKind, SagaState
+from models.saga import Intervention, SagaKind, SagaState
 
 
 class CreateOrderInput(Contract):
@@ -40,6 +42,10 @@ class ReserveInventoryInput(Contract):
     currency: str
     lines: tuple[OrderLine, ...]
 
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls(order_id=order.order_id, currency=order.currency, lines=order.lines)
+
 
 class ReserveInventoryResult(Contract):
     reservation_id: str
@@ -54,6 +60,17 @@ class ProcessPaymentInput(Contract):
     payment_method: str
     payment_token: str | None
 
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls(
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            amount=order.amount_charged,
+            currency=order.currency,
+            payment_method=order.payment_method,
+            payment_token=order.payment_token,
+        )
+
 
 class ProcessPaymentResult(Contract):
     transaction_id: str
@@ -63,6 +80,12 @@ class DeductPointsInput(Contract):
     order_id: str
     customer_id: str
     points: int
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls(
+            order_id=order.order_id, customer_id=order.customer_id, points=order.points_to_use
+        )
 
 
 class DeductPointsResult(Contract):
@@ -74,6 +97,15 @@ class CreateShipmentInput(Contract):
     customer_id: str
     shipping_address: str
     lines: tuple[OrderLine, ...]
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls(
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            shipping_address=order.shipping_address,
+            lines=order.lines,
+        )
 
 
 class CreateShipmentResult(Contract):
@@ -88,12 +120,35 @@ class SendNotificationInput(Contract):
     """A decimal in the order's currency."""
     currency: str
 
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls(
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            email=order.notification_email,
+            amount_charged=decimal_string(order.amount_charged, order.currency),
+            currency=order.currency,
+        )
+
 
 class SendNotificationResult(Contract):
     notification_id: str
+
+
+class SendAlertInput(Contract):
+    """Tell one alert target that an order waits for a person."""
+
+    target: int
+    """Index into the worker's alert targets."""
+    order_id: str
+    intervention: Intervention
 
 
 class CompensationInput(Contract):
     """Undo whatever the step did for this order; nothing, if it did nothing."""
 
     order_id: str
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls(order_id=order.order_id)

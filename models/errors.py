@@ -82,3 +82,8 @@ class Fenced(Refusal):
 
 class ServiceFailure(DomainError):
     """The service failed; whether the call had an effect is unknown."""
+
+
+REFUSALS = frozenset(refusal.__name__ for refusal in Refusal.__subclasses__())
+"""The wire names that mean "no, and nothing happened". A name that the reader does not know
+counts as an unknown outcome, which is always safe: it is undone."""

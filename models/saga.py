@@ -83,6 +83,17 @@ class Intervention(BaseModel):
     claimed_by: str | None = None
 
 
+class OperatorAction(Contract):
+    """What a person asks of a saga, with name and reason: the argument of every update.
+
+    `step` is the step of the intervention; actions on the whole order have none.
+    """
+
+    actor: str
+    reason: str
+    step: Step | None = None
+
+
 class Resolution(Contract):
     """One thing a person did to the saga: `claim`, `abandon`, `hold`, … with name and reason."""
 

@@ -1,0 +1,238 @@
+"""Calls that must succeed: retried for ever, shown to operators, and settled by one if need be."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.alerts import AlertActivities
+from models.calls import SendAlertInput
+from models.saga import Intervention, OperatorAction
+from models.steps import Service, Step
+from workflows import calls
+from workflows.journal import Journal
+
+
+class Settlement(Enum):
+    """How a call that must succeed has ended."""
+
+    DONE = "done"
+    RESOLVED = "resolved"
+    """A person did by hand what the call would have done."""
+    ABANDONED = "abandoned"
+    """A person gave it up and accepted the loss."""
+
+
+@dataclass(frozen=True)
+class MustSucceed:
+    """A call that is made until it succeeds."""
+
+    step: Step
+    service: Service
+    activity: Callable[[Any, Any], Any]
+    """The activity's method, for example `InventoryActivities.release_inventory`."""
+    argument: Any
+    forward_only: bool = False
+    """The pivot: no person can do it by hand or give it up."""
+
+    @property
+    def name(self) -> str:
+        """The activity's wire name, which is also its method's."""
+        return self.activity.__name__
+
+
+@dataclass
+class _Case:
+    """An open intervention."""
+
+    call: MustSucceed
+    record: Intervention
+    machine_may_try: bool
+    """False once the service has refused for good, until a person says `retry`."""
+    attempt: "workflow.ActivityHandle[Any] | None" = None
+    interrupted: bool = False
+    """A person has ended the attempt in flight."""
+    settlement: Settlement | None = None
+
+    def interrupt(self) -> None:
+        """End the attempt in flight, if there is one; it is settled, not abandoned."""
+        if self.attempt is not None:
+            self.interrupted = True
+            self.attempt.cancel()
+
+
+class Interventions:
+    """Sees calls through to their end, by machine or by a named person.
+
+    At first a call is tried five times or for 30 s. Then it becomes an intervention: operators
+    are alerted once, and the server goes on trying. Workflow code cannot see a pending activity's
+    attempts, which is why there are two phases.
+    """
+
+    def __init__(self, journal: Journal, alert_targets: int) -> None:
+        self._journal = journal
+        self._alert_targets = alert_targets
+        self._open: dict[Step, _Case] = {}
+        # Kept, or the event loop would forget them; not awaited: an alert that has not reached
+        # its target when the case is closed has nobody left to fetch.
+        self._alerts: list[asyncio.Task[None]] = []
+
+    def is_open(self, step: Step) -> bool:
+        """Whether the step waits for a person (or for a late success)."""
+        return step in self._open
+
+    async def see_through(self, call: MustSucceed) -> Settlement:
+        """Make the call until it has succeeded or a person has settled it."""
+        try:
+            await self._start(call, calls.undo_early(call.service, call.name))
+        except ActivityError as failure:
+            return await self._intervene(call, failure)
+        return Settlement.DONE
+
+    async def _intervene(self, call: MustSucceed, failure: ActivityError) -> Settlement:
+        record = Intervention(
+            step=call.step,
+            compensation=call.name,
+            since=workflow.now(),
+            attempts=calls.attempts_in(failure),
+            last_error=calls.reason_of(failure),
+        )
+        case = _Case(call, record, machine_may_try=calls.refusal_in(failure) is None)
+        self._open[call.step] = case
+        self._journal.intervention_opened(record)
+        self._alert(case)
+        try:
+            case.settlement = await self._settle(case)
+        finally:
+            del self._open[call.step]
+        self._journal.intervention_closed(record, case.settlement.value)
+        return case.settlement
+
+    async def _settle(self, case: _Case) -> Settlement:
+        while True:
+            await workflow.wait_condition(
+                lambda: (
+                    case.settlement is not None
+                    or (case.machine_may_try and case.record.claimed_by is None)
+                )
+            )
+            if case.settlement is not None:
+                return case.settlement
+            case.attempt = self._start(
+                case.call, calls.undo_endless(case.call.service, case.call.name)
+            )
+            try:
+                await case.attempt
+            except (ActivityError, asyncio.CancelledError) as failure:
+                # Ended by itself, an attempt without a limit was refused for good.
+                if not case.interrupted:
+                    case.machine_may_try = False
+                    case.record.last_error = calls.reason_of(failure)
+            else:
+                return Settlement.DONE
+            finally:
+                case.attempt, case.interrupted = None, False
+
+    def _start(
+        self, call: MustSucceed, options: Mapping[str, Any]
+    ) -> "workflow.ActivityHandle[Any]":
+        return workflow.start_activity_method(call.activity, call.argument, **options)
+
+    def _alert(self, case: _Case) -> None:
+        """Tell every target, each in an activity of its own: a retry reaches only who failed."""
+        self._alerts += [
+            asyncio.create_task(self._alert_target(case, target))
+            for target in range(self._alert_targets)
+        ]
+
+    async def _alert_target(self, case: _Case, target: int) -> None:
+        try:
+            await workflow.execute_activity_method(
+                AlertActivities.send_alert,
+                SendAlertInput(
+                    target=target, order_id=self._journal.state.order_id, intervention=case.record
+                ),
+                **calls.alert(f"alert target {target}: {case.call.name}"),
+            )
+        except ActivityError as failure:
+            self._journal.warned(f"alert target {target}: {calls.reason_of(failure)}")
+        else:
+            case.record.alerted = True
+
+    # What operators do. Validators answer before anything is accepted; they change nothing.
+
+    def may_claim(self, action: OperatorAction) -> None:
+        """Refuse a claim of what is not open, is somebody else's, or only goes forward."""
+        case = self._case(action)
+        if case.call.forward_only:
+            raise conflict("FORWARD_ONLY", f"{case.call.name} goes forward only: `retry` it")
+        if case.record.claimed_by is not None:
+            raise conflict(
+                "ALREADY_CLAIMED", f"{action.step} is claimed by {case.record.claimed_by}"
+            )
+
+    def may_settle(self, action: OperatorAction) -> None:
+        """Refuse to resolve or abandon what the actor has not claimed."""
+        case = self._case(action)
+        if case.record.claimed_by is None:
+            raise conflict(
+                "NOT_CLAIMED", f"claim {action.step} first: the machine still retries it"
+            )
+        if case.record.claimed_by != action.actor:
+            raise conflict(
+                "CLAIMED_BY_ANOTHER", f"{action.step} is claimed by {case.record.claimed_by}"
+            )
+        if case.attempt is not None:
+            raise conflict("STILL_RUNNING", f"the last attempt of {case.call.name} is not over yet")
+        if case.settlement is not None:
+            raise conflict("ALREADY_SETTLED", f"{action.step} is {case.settlement.value}")
+
+    def may_retry(self, action: OperatorAction) -> None:
+        """Refuse to hand back what the machine already retries."""
+        case = self._case(action)
+        if case.settlement is not None:
+            raise conflict("ALREADY_SETTLED", f"{action.step} is {case.settlement.value}")
+
+    async def claim(self, action: OperatorAction) -> None:
+        """Take the call from the machine; returns once the attempt in flight is settled.
+
+        If that attempt succeeds the intervention closes itself, and nothing is left to do.
+        """
+        case = self._case(action)
+        case.record.claimed_by = action.actor
+        self._journal.acted("claim", action)
+        case.interrupt()
+        await workflow.wait_condition(lambda: case.attempt is None)
+
+    def settle(self, action: OperatorAction, settlement: Settlement, verb: str) -> None:
+        """A person has done it by hand, or accepts the loss."""
+        self._case(action).settlement = settlement
+        self._journal.acted(verb, action)
+
+    def retry(self, action: OperatorAction) -> None:
+        """Hand the call back to the machine, which tries at once.
+
+        Anybody may, not only who claimed it: that person may have gone home.
+        """
+        case = self._case(action)
+        case.record.claimed_by = None
+        case.machine_may_try = True
+        case.interrupt()  # It may be in a long backoff: the next attempt is to come at once.
+        self._journal.acted("retry", action)
+
+    def _case(self, action: OperatorAction) -> _Case:
+        if action.step is None or action.step not in self._open:
+            raise conflict(
+                "NO_OPEN_INTERVENTION",
+                f"{action.step} needs no person; open: {', '.join(self._open) or 'none'}",
+            )
+        return self._open[action.step]
+
+
+def conflict(code: str, message: str) -> ApplicationError:
+    """An action that is not possible now; the update is refused and leaves no trace."""
+    return ApplicationError(message, type=code)

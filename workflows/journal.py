@@ -1,0 +1,190 @@
+"""What a saga says about itself: its state, and the state's signs in Temporal and the log."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+from models.money import decimal_string
+from models.order import Order
+from models.saga import (
+    Intervention,
+    OperatorAction,
+    Resolution,
+    SagaKind,
+    SagaState,
+    SagaStatus,
+    StateLine,
+)
+from models.steps import ErrorCode, Step
+from workflows.details import current_details
+
+ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
+
+
+class Journal:
+    """Owns the `SagaState` and keeps search attributes, current details and log in step with it."""
+
+    def __init__(self, order: Order, kind: SagaKind) -> None:
+        now = workflow.now()
+        self.state = SagaState(
+            saga_id=workflow.info().workflow_id,
+            kind=kind,
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            items=tuple(
+                StateLine(
+                    product_id=line.product_id,
+                    quantity=line.quantity,
+                    price=decimal_string(line.unit_price, order.currency),
+                )
+                for line in order.lines
+            ),
+            currency=order.currency,
+            total_amount=decimal_string(order.total_amount, order.currency),
+            amount_charged=decimal_string(order.amount_charged, order.currency),
+            points_to_use=order.points_to_use,
+            created_at=now,
+            updated_at=now,
+        )
+        # What whoever placed the order has set at the start.
+        self._published_status, self._published_need = SagaStatus.STARTED, False
+        self._running_since = now
+        self._closing_at: datetime | None = None
+
+    def started(self) -> None:
+        """The saga has begun to run."""
+        self.state.status = SagaStatus.IN_PROGRESS
+        self._log("saga started")
+        self._changed()
+
+    def began(self, running: str) -> None:
+        """A step or an undo begins; `running` is its `current_step`."""
+        self.state.current_step = running
+        self._running_since = workflow.now()
+        self._changed()
+
+    def executed(self, step: Step) -> None:
+        """The step has had its effect."""
+        self.state.executed_steps.append(step)
+        self._log("step executed", step=step, seconds=self._seconds())
+        self._changed()
+
+    def skipped(self, step: Step) -> None:
+        """There was nothing to do for this step."""
+        self.state.skipped_steps.append(step)
+        self._log("step skipped", step=step)
+        self._changed()
+
+    def stopped(self, code: ErrorCode, message: str) -> None:
+        """The order will be undone for this reason. The first one stays."""
+        if self.state.error_code is None:
+            self.state.error_code = code
+            self.state.error_message = message
+            self._log("saga stopped", code=code, reason=message)
+            self._changed()
+
+    def compensating(self) -> None:
+        """The undo begins."""
+        self.state.status = SagaStatus.COMPENSATING
+        self.state.held = None
+        self._changed()
+
+    def compensated(self, step: Step) -> None:
+        """The step is undone, by machine or by a named person."""
+        self.state.compensated_steps.append(step)
+        self._log("step compensated", step=step, seconds=self._seconds())
+        self._changed()
+
+    def warned(self, warning: str) -> None:
+        """Something went wrong that does not change the outcome."""
+        self.state.warnings.append(warning)
+        self._log("saga warning", level=logging.WARNING, reason=warning)
+        self._changed()
+
+    def intervention_opened(self, intervention: Intervention) -> None:
+        """A call that must succeed does not: a person is needed."""
+        self.state.interventions.append(intervention)
+        self._log(
+            "intervention opened",
+            level=logging.ERROR,
+            step=intervention.step,
+            reason=intervention.last_error,
+        )
+        self._changed()
+
+    def intervention_closed(self, intervention: Intervention, how: str) -> None:
+        """It succeeded after all, or a person has dealt with it."""
+        self.state.interventions.remove(intervention)
+        self._log("intervention closed", step=intervention.step, how=how)
+        self._changed()
+
+    def acted(self, action: str, by: OperatorAction) -> None:
+        """A person did something: kept for good, with name and reason."""
+        self.state.resolutions.append(
+            Resolution(
+                step=by.step, action=action, actor=by.actor, reason=by.reason, at=workflow.now()
+            )
+        )
+        self._log("operator action", step=by.step, action=action, actor=by.actor)
+        self._changed()
+
+    def closing(self, status: SagaStatus, *, last_step: Step) -> SagaState:
+        """The state as it will be once the orders service has closed its record with `status`."""
+        self._closing_at = workflow.now()
+        state = self.state.model_copy(deep=True)
+        steps = state.executed_steps if status is SagaStatus.COMPLETED else state.compensated_steps
+        steps.append(last_step)
+        _end(state, status, self._closing_at)
+        return state
+
+    def ended(self, status: SagaStatus) -> None:
+        """The outcome stands, since the moment that the order's record has for it."""
+        _end(self.state, status, self._closing_at or workflow.now())
+        self._log("saga ended", status=status, code=self.state.error_code)
+        self._changed()
+
+    def rests(self) -> None:
+        """Nothing runs any more."""
+        self.state.current_step = self.state.status
+        self._changed()
+
+    def _changed(self) -> None:
+        self.state.updated_at = workflow.now()
+        workflow.set_current_details(current_details(self.state))
+        self._publish()
+
+    def _publish(self) -> None:
+        """Upsert what changed in one command: each upsert is a billed action."""
+        status, needs_operator = self.state.status, bool(self.state.interventions)
+        updates: list[SearchAttributeUpdate[Any]] = []
+        if status is not self._published_status:
+            updates.append(ORDER_STATUS.value_set(status))
+        if needs_operator is not self._published_need:
+            updates.append(NEEDS_OPERATOR.value_set(needs_operator))
+        if updates:
+            workflow.upsert_search_attributes(updates)
+            self._published_status, self._published_need = status, needs_operator
+
+    def _log(self, event: str, *, level: int = logging.INFO, **fields: object) -> None:
+        fields |= {"saga_id": self.state.saga_id, "order_id": self.state.order_id}
+        workflow.logger.log(level, event, extra=fields)
+
+    def _seconds(self) -> float:
+        return round((workflow.now() - self._running_since).total_seconds(), 3)
+
+
+def _end(state: SagaState, status: SagaStatus, at: datetime) -> None:
+    state.status = status
+    state.current_step = status
+    state.updated_at = at
+    match status:
+        case SagaStatus.COMPLETED:
+            state.completed_at = at
+        case SagaStatus.COMPENSATED:
+            state.compensated_at = at
+        case SagaStatus.FAILED:
+            state.failed_at = at
