@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.translation import domain_errors
 from models.calls import CompensationInput, ReserveInventoryInput, ReserveInventoryResult
+from models.documents import Shop
 from models.steps import Service
 
 if TYPE_CHECKING:
@@ -29,3 +30,9 @@ class InventoryActivities:
         """Undo `reserve_inventory`."""
         with domain_errors(Service.INVENTORY):
             await self._service.release_inventory(call)
+
+    @activity.defn(name="stock_products")
+    async def stock_products(self, shop: Shop) -> None:
+        """Add the products that are missing."""
+        with domain_errors(Service.INVENTORY):
+            await self._service.stock_products(shop.products)

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.translation import domain_errors
 from models.calls import CompensationInput, DeductPointsInput, DeductPointsResult
+from models.documents import Shop
 from models.steps import Service
 
 if TYPE_CHECKING:
@@ -29,3 +30,9 @@ class PointsActivities:
         """Undo `deduct_points`."""
         with domain_errors(Service.POINTS):
             await self._service.restore_points(call)
+
+    @activity.defn(name="enrol_customers")
+    async def enrol_customers(self, shop: Shop) -> None:
+        """Add the customers that are missing."""
+        with domain_errors(Service.POINTS):
+            await self._service.enrol_customers(shop.customers)

@@ -51,12 +51,12 @@ def forward(step: Compensatable, budget: timedelta) -> ActivityConfig:
     return _remote(step.service, _FORWARD_RETRIES, step.running, limit=budget)
 
 
-def undo_early(service: Service, summary: str) -> ActivityConfig:
+def first_attempts(service: Service, summary: str) -> ActivityConfig:
     """The first attempts of a call that must succeed: five, or 30 s."""
     return _remote(service, _EARLY_RETRIES, summary, limit=_EARLY_LIMIT)
 
 
-def undo_endless(service: Service, summary: str) -> ActivityConfig:
+def must_succeed(service: Service, summary: str) -> ActivityConfig:
     """What follows the first attempts: no limit but success, a refusal or a person."""
     return _remote(service, _ENDLESS_RETRIES, summary)
 

@@ -21,9 +21,9 @@ class Settlement(Enum):
     """How a call that must succeed has ended."""
 
     DONE = "done"
-    RESOLVED = "resolved"
+    RESOLVED = "resolve"
     """A person did by hand what the call would have done."""
-    ABANDONED = "abandoned"
+    ABANDONED = "abandon"
     """A person gave it up and accepted the loss."""
 
 
@@ -88,7 +88,7 @@ class Interventions:
     async def see_through(self, call: MustSucceed) -> Settlement:
         """Make the call until it has succeeded or a person has settled it."""
         try:
-            await self._start(call, calls.undo_early(call.service, call.name))
+            await self._start(call, calls.first_attempts(call.service, call.name))
         except ActivityError as failure:
             return await self._intervene(call, failure)
         return Settlement.DONE
@@ -123,7 +123,7 @@ class Interventions:
             if case.settlement is not None:
                 return case.settlement
             case.attempt = self._start(
-                case.call, calls.undo_endless(case.call.service, case.call.name)
+                case.call, calls.must_succeed(case.call.service, case.call.name)
             )
             try:
                 await case.attempt
@@ -189,13 +189,13 @@ class Interventions:
         if case.attempt is not None:
             raise conflict("STILL_RUNNING", f"the last attempt of {case.call.name} is not over yet")
         if case.settlement is not None:
-            raise conflict("ALREADY_SETTLED", f"{action.step} is {case.settlement.value}")
+            raise conflict("ALREADY_SETTLED", f"{action.step} is already settled")
 
     def may_retry(self, action: OperatorAction) -> None:
         """Refuse to hand back what the machine already retries."""
         case = self._case(action)
         if case.settlement is not None:
-            raise conflict("ALREADY_SETTLED", f"{action.step} is {case.settlement.value}")
+            raise conflict("ALREADY_SETTLED", f"{action.step} is already settled")
 
     async def claim(self, action: OperatorAction) -> None:
         """Take the call from the machine; returns once the attempt in flight is settled.
@@ -208,10 +208,10 @@ class Interventions:
         case.interrupt()
         await workflow.wait_condition(lambda: case.attempt is None)
 
-    def settle(self, action: OperatorAction, settlement: Settlement, verb: str) -> None:
+    def settle(self, action: OperatorAction, settlement: Settlement) -> None:
         """A person has done it by hand, or accepts the loss."""
         self._case(action).settlement = settlement
-        self._journal.acted(verb, action)
+        self._journal.acted(settlement.value, action)
 
     def retry(self, action: OperatorAction) -> None:
         """Hand the call back to the machine, which tries at once.

@@ -10,6 +10,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from models.money import decimal_string
 from models.order import Order
 from models.saga import (
+    Hold,
     Intervention,
     OperatorAction,
     Resolution,
@@ -70,7 +71,7 @@ class Journal:
     def executed(self, step: Step) -> None:
         """The step has had its effect."""
         self.state.executed_steps.append(step)
-        self._log("step executed", step=step, seconds=self._seconds())
+        self._log("step executed", step=step, duration=self._duration())
         self._changed()
 
     def skipped(self, step: Step) -> None:
@@ -96,7 +97,7 @@ class Journal:
     def compensated(self, step: Step) -> None:
         """The step is undone, by machine or by a named person."""
         self.state.compensated_steps.append(step)
-        self._log("step compensated", step=step, seconds=self._seconds())
+        self._log("step compensated", step=step, duration=self._duration())
         self._changed()
 
     def warned(self, warning: str) -> None:
@@ -131,6 +132,16 @@ class Journal:
         )
         self._log("operator action", step=by.step, action=action, actor=by.actor)
         self._changed()
+
+    def held(self, by: OperatorAction) -> None:
+        """No new forward step starts from now on."""
+        self.state.held = Hold(since=workflow.now(), by=by.actor, reason=by.reason)
+        self.acted("hold", by)
+
+    def resumed(self, by: OperatorAction) -> None:
+        """Forward steps may start again."""
+        self.state.held = None
+        self.acted("resume", by)
 
     def closing(self, status: SagaStatus, *, last_step: Step) -> SagaState:
         """The state as it will be once the orders service has closed its record with `status`."""
@@ -173,7 +184,8 @@ class Journal:
         fields |= {"saga_id": self.state.saga_id, "order_id": self.state.order_id}
         workflow.logger.log(level, event, extra=fields)
 
-    def _seconds(self) -> float:
+    def _duration(self) -> float:
+        """Seconds since the step or undo began."""
         return round((workflow.now() - self._running_since).total_seconds(), 3)
 
 

@@ -1,9 +1,7 @@
 """The order saga: one order, until every effect of it stands or every one is undone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -25,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         ReserveInventoryInput,
         SendNotificationInput,
     )
-    from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
+    from models.saga import OperatorAction, SagaInput, SagaKind, SagaState, SagaStatus
     from models.steps import (
         COMPLETE_ORDER,
         CREATE_ORDER,
@@ -34,24 +32,15 @@ with workflow.unsafe.imports_passed_through():
         PROCESS_PAYMENT,
         RESERVE_INVENTORY,
         SEND_NOTIFICATION,
-        Compensatable,
         ErrorCode,
-        ForwardOnly,
-        Service,
     )
 
 from workflows import calls
 from workflows.compensations import Compensations
-from workflows.interventions import Interventions, MustSucceed
+from workflows.forward import Forward, Stopped
+from workflows.interventions import Interventions, MustSucceed, Settlement, conflict
 from workflows.journal import Journal
 from workflows.settling import settled
-
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
-
-
-class _Stopped(Exception):
-    """The saga goes no further forward; the journal has the cause."""
 
 
 @workflow.defn(name="OrderSaga")
@@ -67,13 +56,13 @@ class OrderSaga:
     @workflow.init
     def __init__(self, saga: SagaInput) -> None:
         self._order = saga.order
-        self._step_budget = timedelta(seconds=saga.step_seconds)
         self._deadline = timedelta(seconds=saga.deadline_seconds)
         self._journal = Journal(saga.order, SagaKind.ORCHESTRATED)
         self._interventions = Interventions(self._journal, saga.alert_targets)
         self._compensations = Compensations(self._journal, self._interventions)
-        self._in_flight: asyncio.Task[Any] | None = None
-        self._past_pivot = False
+        self._forward = Forward(
+            self._journal, self._compensations, timedelta(seconds=saga.step_seconds)
+        )
 
     @workflow.run
     async def run(self, saga: SagaInput) -> SagaState:
@@ -94,9 +83,9 @@ class OrderSaga:
             await self._process_payment()
             await self._deduct_points()
             await self._create_shipment()
-            await self._may_begin()
+            await self._forward.reach_pivot()
         except (Exception, asyncio.CancelledError) as failure:
-            if not isinstance(failure, _Stopped | asyncio.CancelledError):
+            if not isinstance(failure, Stopped | asyncio.CancelledError):
                 raise  # A bug: the workflow task fails, and the order waits for mended code.
             deadline.cancel()
             await self._undo()
@@ -108,7 +97,7 @@ class OrderSaga:
     # The steps, in their order. Each registers its undo before it runs.
 
     async def _create_order(self) -> None:
-        await self._do(
+        await self._forward.run(
             CREATE_ORDER,
             OrdersActivities.create_order,
             CreateOrderInput(
@@ -118,15 +107,16 @@ class OrderSaga:
                 placed_at=self.state().created_at,
             ),
             undo=OrdersActivities.cancel_order,
-            undo_input=self._closed_as_undone,
+            undo_argument=self._closed_as_undone,
         )
 
     async def _reserve_inventory(self) -> None:
-        reserved = await self._do(
+        reserved = await self._forward.run(
             RESERVE_INVENTORY,
             InventoryActivities.reserve_inventory,
             ReserveInventoryInput.of(self._order),
             undo=InventoryActivities.release_inventory,
+            undo_argument=self._undone_order,
         )
         self.state().inventory_reservation_id = reserved.reservation_id
 
@@ -134,11 +124,12 @@ class OrderSaga:
         if self._order.amount_charged == 0:
             self._journal.skipped(PROCESS_PAYMENT.step)
             return
-        payment = await self._do(
+        payment = await self._forward.run(
             PROCESS_PAYMENT,
             PaymentsActivities.process_payment,
             ProcessPaymentInput.of(self._order),
             undo=PaymentsActivities.refund_payment,
+            undo_argument=self._undone_order,
         )
         self.state().payment_transaction_id = payment.transaction_id
 
@@ -146,30 +137,35 @@ class OrderSaga:
         if self._order.points_to_use == 0:
             self._journal.skipped(DEDUCT_POINTS.step)
             return
-        deduction = await self._do(
+        deduction = await self._forward.run(
             DEDUCT_POINTS,
             PointsActivities.deduct_points,
             DeductPointsInput.of(self._order),
             undo=PointsActivities.restore_points,
+            undo_argument=self._undone_order,
         )
         self.state().point_transaction_id = deduction.transaction_id
 
     async def _create_shipment(self) -> None:
-        shipment = await self._do(
+        shipment = await self._forward.run(
             CREATE_SHIPMENT,
             ShippingActivities.create_shipment,
             CreateShipmentInput.of(self._order),
             undo=ShippingActivities.cancel_shipment,
+            undo_argument=self._undone_order,
         )
         self.state().shipment_id = shipment.shipment_id
 
     async def _complete_order(self) -> None:
-        self._past_pivot = True
         self._journal.began(COMPLETE_ORDER.running)
         closed = self._journal.closing(SagaStatus.COMPLETED, last_step=COMPLETE_ORDER.step)
         argument = CloseOrderInput(order=self._order, state=closed)
         try:
-            await self._try_locally(COMPLETE_ORDER, OrdersActivities.complete_order, argument)
+            await workflow.execute_local_activity_method(
+                OrdersActivities.complete_order,
+                argument,
+                **calls.local_attempt(COMPLETE_ORDER.running),
+            )
         except ActivityError:
             await self._interventions.see_through(
                 MustSucceed(
@@ -202,112 +198,112 @@ class OrderSaga:
         await self._compensations.run()
         self._journal.ended(self._compensations.outcome)
 
+    def _undone_order(self) -> CompensationInput:
+        return CompensationInput.of(self._order)
+
     def _closed_as_undone(self) -> CloseOrderInput:
         closed = self._journal.closing(self._compensations.outcome, last_step=CREATE_ORDER.step)
         return CloseOrderInput(order=self._order, state=closed)
 
-    def _undo_input(self) -> CompensationInput:
-        return CompensationInput.of(self._order)
-
-    # How a step runs.
-
-    async def _do(
-        self,
-        step: Compensatable,
-        activity: Callable[[Any, Argument], Awaitable[Result]],
-        argument: Argument,
-        *,
-        undo: Callable[[Any, Any], Awaitable[None]],
-        undo_input: Callable[[], Any] | None = None,
-    ) -> Result:
-        """Run the step; raises `_Stopped` unless it is DONE.
-
-        REFUSED takes the undo off again. Every other failure leaves the outcome UNKNOWN, and
-        the undo on the stack.
-        """
-        await self._may_begin()
-        self._compensations.add(step, undo, undo_input or self._undo_input)
-        self._journal.began(step.running)
-        try:
-            result = await self._call(step, activity, argument)
-        except (ActivityError, asyncio.CancelledError) as failure:
-            if refusal := calls.refusal_in(failure):
-                self._compensations.discard(step)
-                self._journal.stopped(step.refused, refusal.message)
-            else:
-                self._journal.stopped(step.failed, calls.reason_of(failure))
-            raise _Stopped from failure
-        self._journal.executed(step.step)
-        return result
-
-    async def _call(
-        self,
-        step: Compensatable,
-        activity: Callable[[Any, Argument], Awaitable[Result]],
-        argument: Argument,
-    ) -> Result:
-        if step.service is Service.ORDERS:
-            try:
-                return await self._try_locally(step, activity, argument)
-            except ActivityError as failure:
-                if self._stopped or calls.refusal_in(failure):
-                    raise
-        self._in_flight = workflow.start_activity_method(
-            activity, argument, **calls.forward(step, self._step_budget)
-        )
-        try:
-            return await self._in_flight
-        finally:
-            self._in_flight = None
-
-    async def _try_locally(
-        self,
-        step: Compensatable | ForwardOnly,
-        activity: Callable[[Any, Argument], Awaitable[Result]],
-        argument: Argument,
-    ) -> Result:
-        """Call the orders service, the orchestrator's own, without a round trip to the server.
-
-        Never cancelled: a cancelled local activity hides whether its effect landed.
-        """
-        return await workflow.start_local_activity_method(
-            activity, argument, **calls.local_attempt(step.running)
-        )
-
-    async def _may_begin(self) -> None:
-        """Wait while the order is held; raises `_Stopped` when it must not go on."""
-        await workflow.wait_condition(lambda: self._stopped or self.state().held is None)
-        if self._stopped:
-            raise _Stopped
-
-    # What stops a saga from outside, before the pivot.
-
-    @property
-    def _stopped(self) -> bool:
-        return self.state().error_code is not None
-
-    def _stop(self, code: ErrorCode, message: str) -> None:
-        """Settle the step in flight, then undo. Past the pivot, or when stopped before: nothing."""
-        if self._past_pivot or self._stopped:
-            return
-        self._journal.stopped(code, message)
-        if self._in_flight is not None:
-            self._in_flight.cancel()
+    # What stops the saga from outside, before the pivot.
 
     def _cancel_requested(self) -> None:
         reason = workflow.cancellation_reason() or "no reason given"
-        self._stop(ErrorCode.ORDER_CANCELLED, f"cancelled in Temporal: {reason}")
+        self._forward.stop(ErrorCode.ORDER_CANCELLED, f"cancelled in Temporal: {reason}")
 
     async def _watch_deadline(self) -> None:
         await workflow.sleep(self._deadline, summary="deadline of the order")
-        self._stop(
+        self._forward.stop(
             ErrorCode.SAGA_DEADLINE_EXCEEDED,
             f"not completed {self._deadline.total_seconds():g} s after its start",
         )
 
-    # What people ask.
+    # What people ask and do. A validator refuses an action before it leaves a trace.
 
     @workflow.query(name="state")
     def state(self) -> SagaState:
         """Everything that is known about the order now."""
         return self._journal.state
+
+    @workflow.update(name="cancel")
+    def cancel(self, action: OperatorAction) -> SagaState:
+        """Undo the order. Accepted again while it is being undone, where it changes nothing."""
+        if not self._forward.stopped:
+            self._journal.acted("cancel", action)
+            self._forward.stop(
+                ErrorCode.ORDER_CANCELLED, f"cancelled by {action.actor}: {action.reason}"
+            )
+        return self.state()
+
+    @cancel.validator
+    def _may_cancel(self, action: OperatorAction) -> None:
+        self._refuse_past_pivot()
+
+    @workflow.update(name="hold")
+    def hold(self, action: OperatorAction) -> SagaState:
+        """Let no new forward step start until `resume`."""
+        self._journal.held(action)
+        return self.state()
+
+    @hold.validator
+    def _may_hold(self, action: OperatorAction) -> None:
+        self._refuse_past_pivot()
+        if self._forward.stopped:
+            raise conflict("ALREADY_COMPENSATING", "the order is being undone")
+        if held := self.state().held:
+            raise conflict("ALREADY_HELD", f"the order is held by {held.by}")
+
+    @workflow.update(name="resume")
+    def resume(self, action: OperatorAction) -> SagaState:
+        """Let the order go on."""
+        self._journal.resumed(action)
+        return self.state()
+
+    @resume.validator
+    def _may_resume(self, action: OperatorAction) -> None:
+        if self.state().held is None:
+            raise conflict("NOT_HELD", "the order is not held")
+
+    @workflow.update(name="claim")
+    async def claim(self, action: OperatorAction) -> SagaState:
+        """Take an intervention from the machine; answers once its last attempt is settled."""
+        await self._interventions.claim(action)
+        return self.state()
+
+    @claim.validator
+    def _may_claim(self, action: OperatorAction) -> None:
+        self._interventions.may_claim(action)
+
+    @workflow.update(name="resolve")
+    def resolve(self, action: OperatorAction) -> SagaState:
+        """The claimed undo has been done by hand."""
+        self._interventions.settle(action, Settlement.RESOLVED)
+        return self.state()
+
+    @resolve.validator
+    def _may_resolve(self, action: OperatorAction) -> None:
+        self._interventions.may_settle(action)
+
+    @workflow.update(name="abandon")
+    def abandon(self, action: OperatorAction) -> SagaState:
+        """The claimed undo is given up and the loss accepted: the order will end FAILED."""
+        self._interventions.settle(action, Settlement.ABANDONED)
+        return self.state()
+
+    @abandon.validator
+    def _may_abandon(self, action: OperatorAction) -> None:
+        self._interventions.may_settle(action)
+
+    @workflow.update(name="retry")
+    def retry(self, action: OperatorAction) -> SagaState:
+        """Hand an intervention back to the machine, which tries at once."""
+        self._interventions.retry(action)
+        return self.state()
+
+    @retry.validator
+    def _may_retry(self, action: OperatorAction) -> None:
+        self._interventions.may_retry(action)
+
+    def _refuse_past_pivot(self) -> None:
+        if self._forward.past_pivot:
+            raise conflict("ORDER_ALREADY_COMPLETED", "the order is past its point of no return")

@@ -1,0 +1,68 @@
+"""The orders service's tables."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from services.columns import Instant
+from services.operations import operations_table
+
+metadata = MetaData()
+operations = operations_table(metadata)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", String, primary_key=True),
+    Column("customer_id", String, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("total_amount", BigInteger, nullable=False, comment="minor units"),
+    Column("amount_charged", BigInteger, nullable=False, comment="minor units"),
+    Column("points_to_use", BigInteger, nullable=False),
+    Column("lines", JSON, nullable=False, comment="[{product_id, quantity, unit_price}, …]"),
+    Column("status", String, nullable=False),
+    CheckConstraint("status IN ('PENDING', 'COMPLETED', 'CANCELLED')", name="status_known"),
+)
+
+saga_records = Table(
+    "saga_records",
+    metadata,
+    Column("saga_id", String, primary_key=True),
+    Column("order_id", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("customer_id", String, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("error_code", String),
+    Column("error_message", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("state", JSON),
+    CheckConstraint(
+        "status IN ('STARTED', 'COMPLETED', 'COMPENSATED', 'FAILED')", name="record_status_known"
+    ),
+    Index("saga_records_newest", "created_at", "saga_id"),
+    Index("saga_records_newest_of_status", "status", "created_at", "saga_id"),
+    Index("saga_records_ended", "ended_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("event_id", String, primary_key=True),
+    Column("type", String, nullable=False),
+    Column("order_id", String, nullable=False),
+    Column("event", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("published_at", Instant),
+    Index("outbox_unpublished", "published_at", "created_at"),
+)

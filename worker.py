@@ -1,0 +1,279 @@
+"""The workers, and the one place where stores, services, activities and workers are wired."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from services.faults import FaultFileError, Faults
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.alerts import AlertActivities
+from activities.inventory import InventoryActivities
+from activities.notifications import NotificationsActivities
+from activities.orders import OrdersActivities
+from activities.payments import PaymentsActivities
+from activities.points import PointsActivities
+from activities.shipping import ShippingActivities
+from client.documents import DocumentError, read_shop
+from models.documents import Shop
+from models.steps import Service
+from runtime.connection import connect, find_server
+from runtime.embedded import EmbeddedServer
+from runtime.heartbeats import Heartbeats
+from runtime.logs import configure_logs
+from runtime.program import CommandError, ExitCode, run_program
+from runtime.search_attributes import register_search_attributes
+from runtime.server import Found, Server
+from runtime.settings import Settings
+from services.database import Database, StoreUnavailable
+from services.inventory.service import InventoryService
+from services.notifications.mailer import SmtpMailer
+from services.notifications.service import NotificationsService
+from services.orders.service import OrdersService
+from services.payments.sandbox import SandboxGateway
+from services.payments.service import PaymentsService
+from services.points.service import PointsService
+from services.shipping.service import ShippingService
+from workflows.order_saga import OrderSaga
+from workflows.prepare_shop import PrepareShop
+
+SAMPLE_SHOP = Path(__file__).parent / "examples" / "shop.json"
+WORKFLOWS: Sequence[type] = (OrderSaga, PrepareShop)
+
+# A killed worker's sticky queue delays its orders by so much; shorter, and a busy worker
+# loses its cache to itself.
+STICKY_TIMEOUT = timedelta(seconds=1)
+# Longer than every call's start-to-close timeout but the payment's, which is tried again.
+DRAIN_TIMEOUT = timedelta(seconds=10)
+# A worker that is frozen, not dead, swallows one workflow task for each of its polls.
+WORKFLOW_POLLS = 2
+ACTIVITY_POLLS = 3
+
+# Ours and pydantic are deterministic; loading them anew for every workflow costs time and memory.
+SANDBOX = SandboxedWorkflowRunner(
+    SandboxRestrictions.default.with_passthrough_modules(
+        "activities", "models", "pydantic", "pydantic_core"
+    )
+)
+
+logger = logging.getLogger("worker")
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """What a worker process runs, besides its settings."""
+
+    services: Sequence[Service] = tuple(Service)
+    shop: Shop | None = None
+    """Loaded into the stores at the start: what is missing is added, nothing is changed."""
+    faults: Faults | None = None
+
+
+@contextlib.asynccontextmanager
+async def running_workers(
+    settings: Settings, client: Client, options: WorkerOptions
+) -> AsyncIterator[Sequence["asyncio.Task[None]"]]:
+    """Workers that poll until the block is left; then they finish what they have begun.
+
+    Yields the workers' tasks: one that ends early has failed for good. Raises `StoreUnavailable`.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        stores = await _open_stores(settings, options.services, stack)
+        services = {
+            name: _service(name, store, settings.smtp_url) for name, store in stores.items()
+        }
+        if options.shop is not None:
+            await _load_shop(services, options.shop)
+        if options.faults is not None:
+            services = {name: options.faults.wrap(service) for name, service in services.items()}
+        workers = [_worker(client, name, service, settings) for name, service in services.items()]
+        runs = [asyncio.create_task(worker.run()) for worker in workers]
+        try:
+            yield runs
+        finally:
+            await asyncio.gather(*(worker.shutdown() for worker in workers))
+            await asyncio.gather(*runs)
+
+
+async def _open_stores(
+    settings: Settings, services: Sequence[Service], stack: contextlib.AsyncExitStack
+) -> Mapping[Service, Database]:
+    stores: dict[Service, Database] = {}
+    for service in services:
+        stores[service] = Database(settings.database_url_for(service))
+        stack.push_async_callback(stores[service].close)
+        await stores[service].migrate(service)
+    return stores
+
+
+def _service(name: Service, store: Database, smtp_url: SecretStr | None) -> Any:
+    match name:
+        case Service.ORDERS:
+            return OrdersService(store)
+        case Service.INVENTORY:
+            return InventoryService(store)
+        case Service.PAYMENTS:
+            return PaymentsService(store, SandboxGateway(store))
+        case Service.POINTS:
+            return PointsService(store)
+        case Service.SHIPPING:
+            return ShippingService(store)
+        case Service.NOTIFICATIONS:
+            mailer = SmtpMailer(smtp_url.get_secret_value()) if smtp_url else None
+            return NotificationsService(store, mailer)
+
+
+async def _load_shop(services: Mapping[Service, Any], shop: Shop) -> None:
+    if Service.INVENTORY in services:
+        await services[Service.INVENTORY].stock_products(shop.products)
+    if Service.POINTS in services:
+        await services[Service.POINTS].enrol_customers(shop.customers)
+
+
+def _worker(client: Client, name: Service, service: Any, settings: Settings) -> Worker:
+    """The worker of one service, on the task queue of that name; the saga lives with the orders."""
+    orders = name is Service.ORDERS
+    return Worker(
+        client,
+        task_queue=name,
+        workflows=WORKFLOWS if orders else (),
+        activities=_activities(name, service, settings),
+        workflow_runner=SANDBOX,
+        interceptors=[Heartbeats()],
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=DRAIN_TIMEOUT,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(WORKFLOW_POLLS),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(ACTIVITY_POLLS),
+    )
+
+
+def _activities(name: Service, service: Any, settings: Settings) -> list[Callable[..., Any]]:
+    match name:
+        case Service.ORDERS:
+            orders = OrdersActivities(service)
+            alerts = AlertActivities(settings.alert_urls)
+            return [
+                orders.create_order,
+                orders.complete_order,
+                orders.cancel_order,
+                alerts.send_alert,
+            ]
+        case Service.INVENTORY:
+            inventory = InventoryActivities(service)
+            return [
+                inventory.reserve_inventory,
+                inventory.release_inventory,
+                inventory.stock_products,
+            ]
+        case Service.PAYMENTS:
+            payments = PaymentsActivities(service)
+            return [payments.process_payment, payments.refund_payment]
+        case Service.POINTS:
+            points = PointsActivities(service)
+            return [points.deduct_points, points.restore_points, points.enrol_customers]
+        case Service.SHIPPING:
+            shipping = ShippingActivities(service)
+            return [shipping.create_shipment, shipping.cancel_shipment]
+        case Service.NOTIFICATIONS:
+            return [NotificationsActivities(service).send_notification]
+
+
+@contextlib.asynccontextmanager
+async def _server(settings: Settings) -> AsyncIterator[Server]:
+    """The server to work for; the data folder's own where no other is configured or answers."""
+    server = await find_server(settings)
+    if server is None or server.found is Found.EMBEDDED:
+        async with EmbeddedServer.running(settings) as embedded:
+            yield embedded
+    else:
+        yield server
+
+
+async def work(options: WorkerOptions, settings: Settings) -> int:
+    """Work until the process is told to stop."""
+    settings.prepare_home()
+    async with _server(settings) as server:
+        client = await connect(server)
+        await register_search_attributes(client)
+        try:
+            async with running_workers(settings, client, options) as runs:
+                logger.info(
+                    "workers are polling",
+                    extra={
+                        "server": server.address,
+                        "web_ui": server.web_ui,
+                        "home": str(settings.home),
+                        "services": " ".join(options.services),
+                    },
+                )
+                await asyncio.gather(*runs)
+        except StoreUnavailable as unavailable:
+            raise CommandError(str(unavailable), ExitCode.NOT_REACHABLE) from None
+    return ExitCode.DONE
+
+
+def _options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
+    try:
+        return WorkerOptions(
+            services=arguments.only or tuple(Service),
+            shop=read_shop(arguments.shop) if arguments.shop else sample_shop(settings),
+            faults=Faults.load(arguments.faults, settings.prepare_home() / "faults.db")
+            if arguments.faults
+            else None,
+        )
+    except (DocumentError, FaultFileError) as error:
+        raise CommandError(str(error), ExitCode.BAD_INPUT) from None
+
+
+def sample_shop(settings: Settings) -> Shop | None:
+    """What a data folder starts with; nothing where the stores belong to a deployment."""
+    return read_shop(str(SAMPLE_SHOP)) if settings.database_url is None else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="worker.py",
+        description="Run the order saga's workers until SIGTERM or Ctrl-C; then drain and exit. "
+        "Without a Temporal server that is configured or answers, an embedded one is started.",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        type=Service,
+        choices=tuple(Service),
+        metavar="SERVICE",
+        help=f"work for these services alone: {', '.join(Service)} (default: all)",
+    )
+    parser.add_argument(
+        "--shop",
+        metavar="FILE",
+        help="products and customers to add to the stores (default for a data folder: the sample)",
+    )
+    parser.add_argument(
+        "--faults",
+        type=Path,
+        metavar="FILE",
+        help="faults to inject into the services, for trying the saga out",
+    )
+    return parser
+
+
+async def main() -> int:
+    """Parse the command line and work."""
+    arguments = _parser().parse_args()
+    settings = Settings.load()
+    configure_logs(settings)
+    return await work(_options(arguments, settings), settings)
+
+
+if __name__ == "__main__":
+    run_program(main, exit_when_stopped=ExitCode.DONE)
