@@ -3,11 +3,17 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+)
 
 from client.errors import NoWorker
 from client.observation import WaitingTask, waiting_tasks
@@ -16,6 +22,8 @@ PATIENCE = 15.0
 """Seconds. Long enough for a worker that starts, and for the sticky queue of one that died."""
 RPC_TIMEOUT = timedelta(seconds=4)
 """For one try. The SDK tries for 10 s in all, so that a silent server is given up within 15 s."""
+
+Result = TypeVar("Result")
 
 _FIRST_LOOK = 3.0
 _LOOK_SECONDS = 2.0
@@ -58,13 +66,26 @@ class Attendance:
         return any(poller.last_access_time.ToDatetime(UTC) > horizon for poller in answer.pollers)
 
 
-async def watch_over(client: Client, workflow_id: str) -> None:
-    """Returns when the workflow has ended; raises `NoWorker` when nobody works on it.
+async def attended(client: Client, handle: WorkflowHandle[Any, Result]) -> Result:
+    """The workflow's result; raises `NoWorker` when nobody works on it.
 
-    For whoever waits for a workflow's result, which alone would wait for ever. Looks rarely.
+    The result alone would be waited for without an end. Looks rarely.
     """
-    attendance = Attendance(client)
-    handle = client.get_workflow_handle(workflow_id)
+    result = asyncio.ensure_future(handle.result())
+    watch = asyncio.ensure_future(_watch(Attendance(client), handle))
+    try:
+        await asyncio.wait({result, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            await watch
+        return await result
+    finally:
+        for task in (result, watch):
+            task.cancel()
+        await asyncio.gather(result, watch, return_exceptions=True)
+
+
+async def _watch(attendance: Attendance, handle: WorkflowHandle[Any, Any]) -> None:
+    """Returns when the workflow has ended."""
     await asyncio.sleep(_FIRST_LOOK)
     while True:
         description = await handle.describe(rpc_timeout=RPC_TIMEOUT)

@@ -39,7 +39,7 @@ class NoWorker(CommandError):
 
 
 class SagaCutShort(CommandError):
-    """Somebody ended the workflow in Temporal, past the saga: nothing more will be done or undone."""
+    """Somebody ended the workflow in Temporal, past the saga, which stops where it was."""
 
     def __init__(self, order_id: str, how: str) -> None:
         super().__init__(

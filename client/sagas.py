@@ -1,19 +1,11 @@
-"""Handles on sagas: placing, looking at and following orders, running (Temporal) and recorded."""
+"""Handles on orders: placing, looking at and following them, running (Temporal) or recorded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from datetime import datetime, timedelta
+import contextlib
+from collections.abc import AsyncGenerator
+from datetime import timedelta
 
-from temporalio.client import (
-    Client,
-    WorkflowExecution,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowHandle,
-    WorkflowQueryFailedError,
-)
+from temporalio.client import Client, WorkflowExecution
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -21,21 +13,13 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from client.attendance import PATIENCE, RPC_TIMEOUT, Attendance
-from client.errors import (
-    NoWorker,
-    OrderConflict,
-    SagaCutShort,
-    SagaMissing,
-    UnknownOrder,
-    translated,
-)
-from client.observation import Observation, pending_calls
+from client.attendance import RPC_TIMEOUT
+from client.errors import OrderConflict, SagaMissing, UnknownOrder, translated
+from client.observation import Observation
 from client.records import Records
-from client.beginning import state_at_start
+from client.running import ORDER_STATUS, RunningSagas, SagaHandle, saga_id
 from models.order import Order
 from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Service
@@ -43,28 +27,18 @@ from runtime.settings import Settings
 from services.orders.records import content_hash
 from workflows.order_saga import OrderSaga
 
-ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
 NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
 ORDER_HASH = "order_hash"
 """Memo key: tells two orders under one id apart."""
 
-# A worker that died with a task in hand is noticed after this long instead of 10 s.
+# A worker that died with a workflow task in hand is noticed after this instead of after 10 s.
 _TASK_TIMEOUT = timedelta(seconds=5)
-_QUERY_TIMEOUT = timedelta(seconds=2)
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-_QUERIES_AT_ONCE = 8
-
-SagaHandle = WorkflowHandle[OrderSaga, SagaState]
-
-
-def saga_id(order_id: str) -> str:
-    """The workflow id of an order's saga."""
-    return f"order-{order_id}"
+_GLANCES_AT_ONCE = 8
 
 
 class Sagas:
-    """The sagas of one Temporal namespace and one orders store.
+    """The sagas of one Temporal namespace and of one orders store.
 
     Errors of Temporal and of the store come out as `CommandError` with exit code 3.
     """
@@ -72,31 +46,29 @@ class Sagas:
     def __init__(self, client: Client, records: Records, settings: Settings) -> None:
         self.client = client
         self._records = records
+        self._running = RunningSagas(client)
         self._settings = settings
 
     async def place(self, order: Order) -> None:
-        """Start the order's saga, unless the same order has one already.
+        """Start the order's saga, unless this very order has one.
 
         Raises `OrderConflict` when the id belongs to another order, however long ago that ended.
         """
-        with translated():
+        with translated("nothing was stored"):
             record = await self._records.get(order.order_id)
         if record is not None:
-            self._check_same(order, record.kind, record.content_hash)
+            _check_same(order, record.kind, record.content_hash)
             if record.state is not None:
                 return
-        unknown = f"whether order {order.order_id} is stored is not known: place it again to see"
-        with translated(unknown):
-            try:
+        with translated(f"order {order.order_id} may be stored: place it again to find out"):
+            with contextlib.suppress(WorkflowAlreadyStartedError):
                 await self.start(order)
-            except WorkflowAlreadyStartedError:
-                pass
-            description = await self._handle(order.order_id).describe(rpc_timeout=RPC_TIMEOUT)
-            memo = await description.memo()
-        self._check_same(order, SagaKind.ORCHESTRATED, str(memo.get(ORDER_HASH)))
+            description = await self._running.describe(order.order_id)
+            memo = await description.memo() if description else {}
+        _check_same(order, SagaKind.ORCHESTRATED, memo.get(ORDER_HASH))
 
     async def start(self, order: Order) -> SagaHandle:
-        """Start the saga of an order whose id is new, or get the one that runs under this id.
+        """Start the saga of an order whose id is new, or get the one that runs under the id.
 
         Raises `WorkflowAlreadyStartedError` when one has ended under it, and `RPCError`.
         """
@@ -122,83 +94,88 @@ class Sagas:
                 ]
             ),
             static_summary=f"Order {order.order_id}",
-            static_details=f"{len(order.lines)} products for customer {order.customer_id}",
+            static_details=f"{len(order.lines)} product(s) for customer {order.customer_id}",
             rpc_timeout=RPC_TIMEOUT,
         )
 
     async def state(self, order_id: str) -> SagaState:
         """What is known about the order now.
 
-        Raises `UnknownOrder`, and `NoWorker` when the order runs and no worker tells its state.
+        Raises `UnknownOrder`, and `NoWorker` when it runs and no worker tells its state.
         """
         with translated():
-            description = await self._describe(order_id)
+            description = await self._running.describe(order_id)
             if description is None:
                 return await self._recorded(order_id)
-            if description.status is not WorkflowExecutionStatus.RUNNING:
-                return await self._final_state(order_id, description)
-            state = await _until_answered(lambda: self._queried(order_id), PATIENCE)
-        if state is None:
-            raise NoWorker(Service.ORDERS.value, PATIENCE)
-        return state
+            return await self._running.state(description)
 
     async def glance(self, order_id: str) -> SagaState:
-        """Like `state`, but without a worker what Temporal knows: all but the steps' progress."""
+        """Like `state`, but never waits for a worker: without one, the steps are missing."""
         with translated():
-            description = await self._describe(order_id)
+            description = await self._running.describe(order_id)
             if description is None:
                 return await self._recorded(order_id)
-            return await self._seen(order_id, description)
+            return await self._running.glance(description)
 
-    async def follow(self, order_id: str) -> AsyncIterator[Observation]:
+    async def follow(self, order_id: str) -> AsyncGenerator[Observation]:
         """What changes, as it changes; ends with the saga.
 
-        Raises what `state` raises, and `SagaCutShort` when the workflow was ended from outside.
+        Raises `UnknownOrder`, `NoWorker` when nobody works on it, and `SagaCutShort`.
         """
-        with translated(f"order {order_id} is stored and goes on without us"):
-            attendance = Attendance(self.client)
-            seen: Observation | None = None
-            length, pause = 0, _SHORTEST_PAUSE
-            while True:
-                description = await self._describe(order_id)
-                if description is None:
-                    yield Observation(await self._recorded(order_id))
-                    return
-                if description.status is not WorkflowExecutionStatus.RUNNING:
-                    yield Observation(await self._outcome(order_id, description))
-                    return
-                observation = seen
-                if seen is None or description.history_length != length:
-                    state = await self._queried(order_id)
-                    length = description.history_length if state else 0
-                    observation = state and Observation(state, pending_calls(description))
-                elif seen.pending != pending_calls(description):
-                    observation = Observation(seen.state, pending_calls(description))
-                if observation is not None and observation != seen:
+        with translated(f"if order {order_id} is stored, it goes on without us"):
+            description = await self._running.describe(order_id)
+            if description is None:
+                yield Observation(await self._recorded(order_id))
+                return
+            async with contextlib.aclosing(
+                self._running.follow(order_id, description)
+            ) as observations:
+                async for observation in observations:
                     yield observation
-                    seen, pause = observation, _SHORTEST_PAUSE
-                await attendance.check(description)
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
 
-    async def list(self, status: SagaStatus | None, limit: int) -> list[SagaState]:
+    async def newest(self, status: SagaStatus | None, limit: int) -> list[SagaState]:
         """The newest sagas (with this status), newest first.
 
-        Also those whose worker has not opened their record yet. Without a worker, running ones
+        Those that wait for their first worker are among them; without a worker, running ones
         come without their steps.
         """
         with translated():
-            states = {state.order_id: state for state in await self._closed(status, limit)}
+            recorded = await self._recorded_newest(status, limit)
             running = [
-                order_id
-                for order_id in await self._running(status, limit)
-                if order_id not in states
+                execution
+                for execution in await self._live_newest(status, limit)
+                if execution.id not in recorded
             ]
-            places = asyncio.Semaphore(_QUERIES_AT_ONCE)
+            places = asyncio.Semaphore(_GLANCES_AT_ONCE)
+            live = await asyncio.gather(*(self._glance(each, places) for each in running))
+        states = [*recorded.values(), *live]
+        matching = [state for state in states if status in (None, state.status)]
+        return sorted(matching, key=lambda state: state.created_at, reverse=True)[:limit]
 
-            async def seen(execution: WorkflowExecution) -> SagaState:
-                async with places:
-                    return await self._seen(execution)
+    async def _recorded(self, order_id: str) -> SagaState:
+        record = await self._records.get(order_id)
+        if record is None:
+            raise UnknownOrder(order_id)
+        if record.state is None:
+            raise SagaMissing(order_id)
+        return record.state
 
-            ...
-        return []
+    async def _recorded_newest(self, status: SagaStatus | None, limit: int) -> dict[str, SagaState]:
+        if status is not None and not status.ended:
+            return {}
+        records = await self._records.newest(status, limit)
+        return {record.saga_id: record.state for record in records if record.state is not None}
+
+    async def _live_newest(self, status: SagaStatus | None, limit: int) -> list[WorkflowExecution]:
+        if status is not None and status.ended:
+            return []  # their records are closed
+        return await self._running.newest(status, limit)
+
+    async def _glance(self, execution: WorkflowExecution, places: asyncio.Semaphore) -> SagaState:
+        async with places:
+            return await self._running.glance(execution)
+
+
+def _check_same(order: Order, kind: SagaKind, content: object) -> None:
+    if kind is not SagaKind.ORCHESTRATED or content != content_hash(order):
+        raise OrderConflict(order.order_id)

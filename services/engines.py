@@ -73,11 +73,17 @@ def _sqlite_reason(error: sqlite3.DatabaseError, path: Path) -> str:
 
 
 def _sqlite(path: Path) -> Engines:
-    # One writer: SQLite has one write lock, and callers of one process that queue for it in
-    # order wait less than callers that poll for it.
-    writing = _sqlite_engine(path, "BEGIN IMMEDIATE", writers=1)
-    reading = _sqlite_engine(path, "BEGIN", writers=0)
-    return Engines(path.stem, str(path), writing, reading, 1, SQLITE_READERS, lambda: _create_file(path))
+    return Engines(
+        service=path.stem,
+        place=str(path),
+        writing=_sqlite_engine(path, "BEGIN IMMEDIATE", connections=1),
+        reading=_sqlite_engine(path, "BEGIN", connections=SQLITE_READERS, read_only=True),
+        # SQLite has one write lock: callers of one process that queue for it in order wait less
+        # than callers that poll for it.
+        writers=1,
+        readers=SQLITE_READERS,
+        create=lambda: _create_file(path),
+    )
 
 
 def _create_file(path: Path) -> None:
@@ -86,12 +92,14 @@ def _create_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _sqlite_engine(path: Path, begin: str, writers: int) -> AsyncEngine:
+def _sqlite_engine(
+    path: Path, begin: str, connections: int, read_only: bool = False
+) -> AsyncEngine:
     engine = create_async_engine(
         "sqlite+aiosqlite://",
-        async_creator=lambda: _open_sqlite(path, read_only=not writers),
+        async_creator=lambda: _open_sqlite(path, read_only=read_only),
         poolclass=AsyncAdaptedQueuePool,
-        pool_size=writers or SQLITE_READERS,
+        pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
     )

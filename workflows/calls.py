@@ -102,8 +102,11 @@ def _remote(
 
 
 def refusal_in(failure: BaseException) -> ApplicationError | None:
-    """The service's refusal, if that is what the failure is."""
-    cause = failure.cause if isinstance(failure, ActivityError) else None
+    """The service's refusal, if that is what the failure is.
+
+    A remote activity's failure comes within an `ActivityError`, a local one's as it is.
+    """
+    cause = failure.cause if isinstance(failure, ActivityError) else failure
     if isinstance(cause, ApplicationError) and cause.type in REFUSALS:
         return cause
     return None

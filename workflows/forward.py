@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 from models.steps import Compensatable, ErrorCode, Service
 from workflows import calls
@@ -82,7 +82,7 @@ class Forward:
         self._journal.began(step.running)
         try:
             result = await self._call(step, activity, argument)
-        except (ActivityError, asyncio.CancelledError) as failure:
+        except (FailureError, asyncio.CancelledError) as failure:
             if refusal := calls.refusal_in(failure):
                 self._compensations.discard(step)
                 self._journal.stopped(step.refused, refusal.message)
@@ -106,7 +106,7 @@ class Forward:
                     activity, argument, **calls.local_attempt(step.running)
                 )
                 return result
-            except ActivityError as failure:
+            except FailureError as failure:
                 if self.stopped or calls.refusal_in(failure):
                     raise
         handle: workflow.ActivityHandle[Result] = workflow.start_activity_method(

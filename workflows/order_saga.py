@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
@@ -166,7 +166,7 @@ class OrderSaga:
                 argument,
                 **calls.local_attempt(COMPLETE_ORDER.running),
             )
-        except ActivityError:
+        except FailureError:
             await self._interventions.see_through(
                 MustSucceed(
                     COMPLETE_ORDER.step,

@@ -7,12 +7,11 @@ from services.database import Database
 from services.inventory.service import InventoryService
 from services.notifications.service import NotificationsService
 from services.orders.service import OrdersService
-from services.payments.sandbox import SandboxGateway
 from services.payments.service import PaymentsService
 from services.points.service import PointsService
 from services.shipping.service import ShippingService
 from tests.databases import Stores
-from tests.services.orders import CUSTOMER, OTHER_PRODUCT, PRODUCT
+from tests.services.cases import CASES, UNDOABLE, Guarded, guarded_by, service_over
 
 
 @pytest.fixture
@@ -21,8 +20,20 @@ async def orders_store(stores: Stores) -> Database:
 
 
 @pytest.fixture
+async def orders(orders_store: Database) -> OrdersService:
+    service: OrdersService = await service_over(orders_store, Service.ORDERS)
+    return service
+
+
+@pytest.fixture
 async def inventory_store(stores: Stores) -> Database:
     return await stores.open(Service.INVENTORY)
+
+
+@pytest.fixture
+async def inventory(inventory_store: Database) -> InventoryService:
+    service: InventoryService = await service_over(inventory_store, Service.INVENTORY)
+    return service
 
 
 @pytest.fixture
@@ -31,8 +42,20 @@ async def payments_store(stores: Stores) -> Database:
 
 
 @pytest.fixture
+async def payments(payments_store: Database) -> PaymentsService:
+    service: PaymentsService = await service_over(payments_store, Service.PAYMENTS)
+    return service
+
+
+@pytest.fixture
 async def points_store(stores: Stores) -> Database:
     return await stores.open(Service.POINTS)
+
+
+@pytest.fixture
+async def points(points_store: Database) -> PointsService:
+    service: PointsService = await service_over(points_store, Service.POINTS)
+    return service
 
 
 @pytest.fixture
@@ -41,39 +64,29 @@ async def shipping_store(stores: Stores) -> Database:
 
 
 @pytest.fixture
+async def shipments(shipping_store: Database) -> ShippingService:
+    service: ShippingService = await service_over(shipping_store, Service.SHIPPING)
+    return service
+
+
+@pytest.fixture
 async def notifications_store(stores: Stores) -> Database:
     return await stores.open(Service.NOTIFICATIONS)
 
 
 @pytest.fixture
-def orders(orders_store: Database) -> OrdersService:
-    return OrdersService(orders_store)
-
-
-@pytest.fixture
-async def inventory(inventory_store: Database) -> InventoryService:
-    service = InventoryService(inventory_store)
-    await service.stock_products([PRODUCT, OTHER_PRODUCT])
+async def notifications(notifications_store: Database) -> NotificationsService:
+    service: NotificationsService = await service_over(notifications_store, Service.NOTIFICATIONS)
     return service
 
 
-@pytest.fixture
-def payments(payments_store: Database) -> PaymentsService:
-    return PaymentsService(payments_store, SandboxGateway(payments_store))
+@pytest.fixture(params=CASES, ids=lambda case: case.operation)
+async def guarded(request: pytest.FixtureRequest, stores: Stores) -> Guarded:
+    """Each operation in turn, ready to be called."""
+    return await guarded_by(request.param, stores)
 
 
-@pytest.fixture
-async def points(points_store: Database) -> PointsService:
-    service = PointsService(points_store)
-    await service.enrol_customers([CUSTOMER])
-    return service
-
-
-@pytest.fixture
-def shipments(shipping_store: Database) -> ShippingService:
-    return ShippingService(shipping_store)
-
-
-@pytest.fixture
-def notifications(notifications_store: Database) -> NotificationsService:
-    return NotificationsService(notifications_store)
+@pytest.fixture(params=UNDOABLE, ids=lambda case: case.operation)
+async def undoable(request: pytest.FixtureRequest, stores: Stores) -> Guarded:
+    """Each operation that has an undo."""
+    return await guarded_by(request.param, stores)

@@ -1,0 +1,191 @@
+"""Sagas as Temporal knows them: running ones, and those that ended within its retention."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from client.attendance import PATIENCE, RPC_TIMEOUT, Attendance
+from client.errors import NoWorker, SagaCutShort
+from client.observation import Observation, pending_calls
+from models.money import decimal_string
+from models.saga import SagaInput, SagaKind, SagaState, SagaStatus, StateLine
+from models.steps import Service
+from workflows.order_saga import OrderSaga
+
+ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+
+_QUERY_TIMEOUT = timedelta(seconds=2)
+_QUERY_PAUSE = 0.3
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_OUTSIDE_ENDS = {
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.TIMED_OUT: "timed out",
+    WorkflowExecutionStatus.CANCELED: "cancelled without an undo",
+}
+
+_PREFIX = "order-"
+
+SagaHandle = WorkflowHandle[OrderSaga, SagaState]
+
+
+def saga_id(order_id: str) -> str:
+    """The workflow id of an order's saga."""
+    return f"{_PREFIX}{order_id}"
+
+
+class RunningSagas:
+    """Reads sagas from Temporal. Every method may raise `RPCError`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
+        """The saga's workflow; None if Temporal knows none."""
+        try:
+            return await self._handle(saga_id(order_id)).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+    async def state(self, description: WorkflowExecutionDescription) -> SagaState:
+        """The saga's state, from its worker or from its result.
+
+        Raises `NoWorker` when it runs and no worker answers, and `SagaCutShort`.
+        """
+        if description.status is not WorkflowExecutionStatus.RUNNING:
+            return await self._outcome(description)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            state = await self._answer(description.id)
+            if state is not None:
+                return state
+            await asyncio.sleep(_QUERY_PAUSE)
+        raise NoWorker(Service.ORDERS.value, PATIENCE)
+
+    async def glance(self, execution: WorkflowExecution) -> SagaState:
+        """Like `state`, but what its start and its search attributes tell when no worker answers.
+
+        Then it has no steps. Raises `RPCError` with NOT_FOUND when Temporal has just forgotten it.
+        """
+        if execution.status in (
+            WorkflowExecutionStatus.COMPLETED,
+            WorkflowExecutionStatus.FAILED,
+        ):
+            return await self._outcome(execution)
+        return await self._answer(execution.id) or await self._at_start(execution)
+
+    async def follow(
+        self, order_id: str, description: WorkflowExecutionDescription | None
+    ) -> AsyncGenerator[Observation]:
+        """What changes, as it changes, from this description to the end of the saga.
+
+        Raises `NoWorker` when it stands still because nobody works on it, and `SagaCutShort`.
+        """
+        attendance = Attendance(self._client)
+        seen: Observation | None = None
+        length, pause = 0, _SHORTEST_PAUSE
+        while description is not None:
+            if description.status is not WorkflowExecutionStatus.RUNNING:
+                yield Observation(await self._outcome(description))
+                return
+            state = seen.state if seen else None
+            # Describing is cheap for the server alone; only a query costs a worker something.
+            if state is None or description.history_length != length:
+                state = await self._answer(description.id)
+                length = description.history_length if state else 0
+            current = Observation(state, pending_calls(description)) if state else None
+            if current is not None and current != seen:
+                yield current
+                seen, pause = current, _SHORTEST_PAUSE
+            await attendance.check(description)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            description = await self.describe(order_id)
+
+    async def newest(self, status: SagaStatus | None, limit: int) -> list[WorkflowExecution]:
+        """The newest running sagas (with this status), newest first.
+
+        Temporal's list lags a little behind.
+        """
+        query = "WorkflowType = 'OrderSaga' AND ExecutionStatus = 'Running'"
+        if status is not None:
+            query += f" AND OrderStatus = '{status.value}'"
+        found = self._client.list_workflows(
+            query, limit=limit, page_size=limit, rpc_timeout=RPC_TIMEOUT
+        )
+        return [execution async for execution in found]
+
+    def _handle(self, workflow_id: str) -> SagaHandle:
+        return self._client.get_workflow_handle_for(OrderSaga.run, workflow_id)
+
+    async def _answer(self, workflow_id: str) -> SagaState | None:
+        """What a worker says of the saga; None if none answers in time."""
+        try:
+            return await self._handle(workflow_id).query(
+                OrderSaga.state, rpc_timeout=_QUERY_TIMEOUT
+            )
+        except WorkflowQueryFailedError:  # its workflow task fails: mended code will answer
+            return None
+        except RPCError as error:
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE):
+                raise
+            return None
+
+    async def _outcome(self, execution: WorkflowExecution) -> SagaState:
+        order_id = execution.id.removeprefix(_PREFIX)
+        if execution.status in _OUTSIDE_ENDS:
+            raise SagaCutShort(order_id, _OUTSIDE_ENDS[execution.status])
+        try:
+            return await self._handle(execution.id).result(rpc_timeout=RPC_TIMEOUT)
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            if isinstance(cause, ApplicationError) and cause.type == "SagaFailed":
+                return SagaState.model_validate(cause.details[0])
+            raise SagaCutShort(order_id, "failed") from None
+
+    async def _at_start(self, execution: WorkflowExecution) -> SagaState:
+        history = self._handle(execution.id).fetch_history_events(
+            page_size=1, rpc_timeout=RPC_TIMEOUT
+        )
+        first = await anext(history)
+        payloads = first.workflow_execution_started_event_attributes.input.payloads
+        [saga] = await self._client.data_converter.decode(payloads, [SagaInput])
+        order, at = saga.order, execution.start_time
+        status = SagaStatus(execution.typed_search_attributes.get(ORDER_STATUS) or "STARTED")
+        return SagaState(
+            saga_id=execution.id,
+            kind=SagaKind.ORCHESTRATED,
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            items=tuple(
+                StateLine(
+                    product_id=line.product_id,
+                    quantity=line.quantity,
+                    price=decimal_string(line.unit_price, order.currency),
+                )
+                for line in order.lines
+            ),
+            currency=order.currency,
+            total_amount=decimal_string(order.total_amount, order.currency),
+            amount_charged=decimal_string(order.amount_charged, order.currency),
+            points_to_use=order.points_to_use,
+            status=status,
+            current_step=status,
+            created_at=at,
+            updated_at=at,
+        )

@@ -1,0 +1,73 @@
+"""A command's connection: to the server that there is, or to one of its own with all workers."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+from client.records import Records
+from client.sagas import Sagas
+from runtime.connection import NotReachable, connect, find_server
+from runtime.embedded import EmbeddedServer
+from runtime.file_locks import FileLock, held_alone
+from runtime.server import Found, Server
+from runtime.settings import Settings
+
+_LOCK_SECONDS = 60.0
+
+OwnWorkers = Callable[[Settings, Client], AbstractAsyncContextManager[None]]
+"""All workers, in this process, as long as the block lasts."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command works with."""
+
+    sagas: Sagas
+    server: Server
+    embedded: bool
+    """Whether the workers are this process's own, and end with it."""
+
+
+@contextlib.asynccontextmanager
+async def session(settings: Settings, own_workers: OwnWorkers | None) -> AsyncIterator[Session]:
+    """A session with the server that is found, or, given `own_workers`, with an embedded one.
+
+    Raises `NotReachable`, within 15 s.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        server = await find_server(settings)
+        embedded = own_workers is not None and (
+            server is None or await _is_unattended(server, settings)
+        )
+        if embedded:
+            server = await stack.enter_async_context(EmbeddedServer.running(settings))
+        if server is None:
+            raise _nothing_found(settings)
+        client = await connect(server)
+        if embedded and own_workers is not None:
+            await stack.enter_async_context(own_workers(settings, client))
+        records = await stack.enter_async_context(Records.opened(settings))
+        yield Session(Sagas(client, records, settings), server, embedded)
+
+
+async def _is_unattended(server: Server, settings: Settings) -> bool:
+    """Whether this is an embedded server whose starter was killed: then it has no workers, too."""
+    if server.found is not Found.EMBEDDED:
+        return False
+    async with held_alone(settings.home / "temporal.lock", limit=_LOCK_SECONDS):
+        users = FileLock(settings.home / "temporal.users")
+        try:
+            return users.try_alone()
+        finally:
+            users.close()
+
+
+def _nothing_found(settings: Settings) -> NotReachable:
+    return NotReachable(
+        "no Temporal server: none is configured (TEMPORAL_ADDRESS), no embedded one runs in "
+        f"{settings.home}, and none answers at {settings.default_address}; "
+        "`python worker.py`, or `make up`, starts one"
+    )

@@ -1,0 +1,222 @@
+"""The command line: place orders and see what becomes of them."""
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+# Nothing heavy up here: `--help` must not wait for the Temporal SDK to load.
+from models.saga import SagaStatus
+from models.texts import identifier
+from runtime.program import run_program
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from runtime.settings import Settings
+
+DESCRIPTION = """\
+Place orders and see what becomes of them.
+
+Without a command, a sample order is placed and followed step by step, then one
+that is refused at payment, so that its undo can be seen.
+"""
+EPILOG = """\
+Where Temporal is: TEMPORAL_ADDRESS and Temporal's other settings if any are given,
+else the embedded server of the data folder (ORDER_SAGA_HOME, default .order-saga),
+else localhost:7233. If none of them is there, the demonstration, `place` and `load`
+bring a server and workers of their own; `python worker.py` (or `make up`) keeps
+them running.
+
+exit status:
+  0  done                          3  nothing reachable: server, store or worker
+  1  the order ended COMPENSATED   4  refused: the id belongs to another order
+     or FAILED                   130  stopped by Ctrl-C
+  2  bad input or usage
+"""
+PLACE = """\
+Place the order that FILE describes and follow it to its end.
+
+The same order again is the same order: it is followed, not placed twice. Another
+order under the same order_id is refused (exit status 4). An order looks like this;
+order_id, total_amount, currency, points_to_use, payment_token and
+notification_email may be left out:
+
+  {"order_id": "ORD-123", "customer_id": "CUST-456",
+   "items": [{"product_id": "PROD-789", "quantity": 2, "price": 50.0}],
+   "total_amount": 100.0, "currency": "USD", "points_to_use": 10,
+   "payment_method": "credit_card", "shipping_address": "1 Main Street"}
+"""
+LOAD = """\
+Place many sample orders and measure how long each takes to end. The run has products
+and customers of its own, so that stock and points suffice.
+"""
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line; ends the process on `--help` and on bad usage."""
+    parser = _parser("starter.py", DESCRIPTION, epilog=EPILOG)
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+
+    place = _command(commands, "place", "place an order and follow it", PLACE)
+    place.add_argument("file", metavar="FILE", help="the order, as JSON; - reads standard input")
+    place.add_argument("--detach", action="store_true", help="do not follow it: return at once")
+    _json(place)
+
+    show = _command(commands, "show", "show what is known about an order now")
+    _order_id(show)
+    _json(show)
+
+    watch = _command(commands, "watch", "follow an order to its end")
+    _order_id(watch)
+
+    listing = _command(commands, "list", "list the newest orders")
+    listing.add_argument(
+        "--status",
+        type=SagaStatus,
+        choices=tuple(SagaStatus),
+        metavar="STATUS",
+        help=f"only those with this status: {', '.join(SagaStatus)}",
+    )
+    listing.add_argument(
+        "--limit", type=_number(1, 1000), default=20, metavar="N", help="at most so many (20)"
+    )
+    _json(listing)
+
+    load = _command(commands, "load", "place many sample orders and measure them", LOAD)
+    load.add_argument(
+        "--orders", type=_number(1, 1_000_000), required=True, metavar="N", help="how many"
+    )
+    load.add_argument(
+        "--concurrency",
+        type=_number(1, 1000),
+        default=20,
+        metavar="C",
+        help="at most so many under way at once (20)",
+    )
+    load.add_argument(
+        "--rate",
+        type=_rate,
+        metavar="R",
+        help="orders placed per second (default: as fast as they end)",
+    )
+    _json(load)
+    return parser.parse_args()
+
+
+def _parser(name: str, description: str, *, epilog: str | None = None) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=name,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    description: str | None = None,
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=description or f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document on stdout, and nothing else"
+    )
+
+
+def _order_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("order_id", type=_identifier, metavar="ID", help="the order's id")
+
+
+def _identifier(text: str) -> str:
+    try:
+        return identifier(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    """An argument type: a whole number in this range."""
+
+    def number(text: str) -> int:
+        # Not `int` at once: it takes signs, spaces and underscores, and time for long texts.
+        if text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
+
+    return number
+
+
+def _rate(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        rate = float(text)
+        if 0.001 <= rate <= 100_000:
+            return rate
+    raise argparse.ArgumentTypeError("must be a number from 0.001 to 100000")
+
+
+@contextlib.asynccontextmanager
+async def own_workers(settings: "Settings", client: "Client") -> AsyncIterator[None]:
+    """All workers, in this process, on a shop that is filled when it is new."""
+    from runtime.search_attributes import register_search_attributes
+    from worker import WorkerOptions, running_workers, sample_shop
+
+    await register_search_attributes(client)
+    async with running_workers(settings, client, WorkerOptions(shop=sample_shop(settings))):
+        yield
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    from client import commands
+    from client.load import LoadPlan
+    from runtime.logs import configure_logs
+    from runtime.settings import Settings
+
+    settings = Settings.load()
+    if "log_level" not in settings.model_fields_set:
+        # What the embedded workers do is told in the command's own words.
+        settings = settings.model_copy(update={"log_level": "WARNING"})
+    configure_logs(settings)
+    match arguments.command:
+        case "place":
+            return await commands.place(
+                settings,
+                own_workers,
+                arguments.file,
+                detach=arguments.detach,
+                as_json=arguments.json,
+            )
+        case "show":
+            return await commands.show(settings, arguments.order_id, as_json=arguments.json)
+        case "watch":
+            return await commands.watch(settings, arguments.order_id)
+        case "list":
+            return await commands.list_orders(
+                settings, arguments.status, arguments.limit, as_json=arguments.json
+            )
+        case "load":
+            plan = LoadPlan(arguments.orders, arguments.concurrency, arguments.rate)
+            return await commands.load(settings, own_workers, plan, as_json=arguments.json)
+        case _:
+            return await commands.show_demonstration(settings, own_workers)
+
+
+async def main() -> int:
+    """Parse the command line and do it."""
+    return await run(parse_arguments())
+
+
+if __name__ == "__main__":
+    run_program(main)

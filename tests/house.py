@@ -1,0 +1,182 @@
+"""A whole house for tests: all services on real stores, all workers, and orders to send through."""
+
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+)
+from temporalio.exceptions import ApplicationError
+
+from models.documents import Shop, ShopCustomer, ShopProduct
+from models.order import Order, OrderLine
+from models.saga import SagaInput, SagaState, SagaStatus
+from models.steps import Service
+from runtime.search_attributes import register_search_attributes
+from runtime.settings import Settings
+from services.database import Database
+from services.faults import Fault, Faults
+from tests.services import ledgers
+from worker import WorkerOptions, running_workers
+from workflows.order_saga import OrderSaga
+
+STOCK = 1_000_000
+POINTS = 1_000_000
+SHOP = Shop(
+    products=(
+        ShopProduct(product_id="PROD-1", price=2_500, currency="USD", stock=STOCK),
+        ShopProduct(product_id="PROD-2", price=1_000, currency="USD", stock=STOCK),
+    ),
+    customers=(ShopCustomer(customer_id="CUST-1", points=POINTS),),
+)
+
+
+@dataclass
+class House:
+    """What a test can do with the house: place orders, injure services, look at the books."""
+
+    client: Client
+    stores: Mapping[Service, Database]
+    injuries: list[Fault]
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def order(self, name: str = "", **changes: Any) -> Order:
+        """An order of two products for 60.00 USD, with 10 points used, under a fresh id."""
+        order = Order(
+            order_id=f"ORD-{next(self._numbers)}-{name}",
+            customer_id="CUST-1",
+            lines=(
+                OrderLine(product_id="PROD-1", quantity=2, unit_price=2_500),
+                OrderLine(product_id="PROD-2", quantity=1, unit_price=1_000),
+            ),
+            currency="USD",
+            total_amount=6_000,
+            points_to_use=10,
+            payment_method="credit_card",
+            shipping_address="서울시 중구 세종대로 110",
+        )
+        return order.model_copy(update=changes)
+
+    def injure(self, order: Order, operation: str, kind: str, **how: Any) -> None:
+        """Let the service fail in this way when it is asked for this operation of the order."""
+        self.injuries.append(
+            Fault.model_validate(
+                {"operation": operation, "kind": kind, "order_id": order.order_id, **how}
+            )
+        )
+
+    async def place(self, order: Order, **changes: Any) -> WorkflowHandle[OrderSaga, SagaState]:
+        """Start the order's saga as the client does."""
+        return await self.client.start_workflow(
+            OrderSaga.run,
+            SagaInput(order=order).model_copy(update=changes),
+            id=f"order-{order.order_id}",
+            task_queue=Service.ORDERS,
+            task_timeout=timedelta(seconds=5),
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(
+                        SearchAttributeKey.for_keyword("OrderStatus"), SagaStatus.STARTED.value
+                    ),
+                    SearchAttributePair(SearchAttributeKey.for_bool("NeedsOperator"), False),
+                ]
+            ),
+        )
+
+    async def run(self, order: Order, **changes: Any) -> SagaState:
+        """Send the order through its saga and check the books."""
+        return await self.end_of(await self.place(order, **changes), order)
+
+    async def end_of(self, handle: WorkflowHandle[OrderSaga, SagaState], order: Order) -> SagaState:
+        """The state that the saga ends with, after checking that the books agree with it."""
+        try:
+            state = await handle.result()
+        except WorkflowFailureError as failure:
+            if not isinstance(failure.cause, ApplicationError) or failure.cause.type != "SagaFailed":
+                raise
+            state = SagaState.model_validate(failure.cause.details[0])
+        await self.check_books(order, state)
+        return state
+
+    async def check_books(self, order: Order, state: SagaState) -> None:
+        """Every effect stands if the order is COMPLETED, and none if it is COMPENSATED."""
+        stands = state.status is SagaStatus.COMPLETED
+        paid = await ledgers.paid(self.stores[Service.PAYMENTS], order.order_id)
+        assert paid == (order.amount_charged if stands else 0)
+        assert await self.points_spent(order) == (order.points_to_use if stands else 0)
+        assert await self.pieces_held(order) == (
+            sum(line.quantity for line in order.lines) if stands else 0
+        )
+        assert await self.live_shipments(order) == (1 if stands else 0)
+        assert await self.notifications(order) == (
+            1 if "NOTIFICATION_SENT" in state.executed_steps else 0
+        )
+        await ledgers.balance(self.stores[Service.POINTS], order.customer_id)
+        for line in order.lines:
+            await ledgers.stock(self.stores[Service.INVENTORY], line.product_id)
+
+    async def points_spent(self, order: Order) -> int:
+        entries = await ledgers.rows(
+            self.stores[Service.POINTS], ledgers.points.point_entries, order_id=order.order_id
+        )
+        return -sum(entry.points for entry in entries)
+
+    async def pieces_held(self, order: Order) -> int:
+        held = await ledgers.rows(
+            self.stores[Service.INVENTORY],
+            ledgers.inventory.reservations,
+            order_id=order.order_id,
+            status="HELD",
+        )
+        return sum(reservation.quantity for reservation in held)
+
+    async def live_shipments(self, order: Order) -> int:
+        from services.shipping.tables import shipments
+
+        booked = await ledgers.rows(
+            self.stores[Service.SHIPPING], shipments, order_id=order.order_id, status="BOOKED"
+        )
+        return len(booked)
+
+    async def notifications(self, order: Order) -> int:
+        from services.notifications.tables import notifications
+
+        sent = await ledgers.rows(
+            self.stores[Service.NOTIFICATIONS], notifications, order_id=order.order_id
+        )
+        return len(sent)
+
+    async def record(self, order: Order) -> Any:
+        """The orders service's record of the order's saga, or None."""
+        from services.orders.tables import saga_records
+
+        found = await ledgers.rows(
+            self.stores[Service.ORDERS], saga_records, order_id=order.order_id
+        )
+        return found[0] if found else None
+
+
+@asynccontextmanager
+async def open_house(client: Client, home: Path) -> AsyncIterator[House]:
+    """All workers on this Temporal server, with stores in this folder and a stocked shop."""
+    settings = Settings.load(home=home)
+    settings.prepare_home()
+    await register_search_attributes(client)
+    injuries: list[Fault] = []
+    faults = Faults(injuries, settings.home / "faults.db")
+    stores = {service: Database(settings.database_url_for(service)) for service in Service}
+    options = WorkerOptions(shop=SHOP, faults=faults)
+    try:
+        async with running_workers(settings, client, options):
+            yield House(client, stores, injuries)
+    finally:
+        for store in stores.values():
+            await store.close()
