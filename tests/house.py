@@ -1,7 +1,8 @@
 """A whole house for tests: all services on real stores, all workers, and orders to send through."""
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +25,11 @@ from runtime.search_attributes import register_search_attributes
 from runtime.settings import Settings
 from services.database import Database
 from services.faults import Fault, Faults
+from services.inventory.tables import reservations
+from services.notifications.tables import notifications
+from services.orders.tables import saga_records
+from services.points.tables import point_entries
+from services.shipping.tables import shipments
 from tests.services import ledgers
 from worker import WorkerOptions, running_workers
 from workflows.order_saga import OrderSaga
@@ -100,11 +106,27 @@ class House:
         try:
             state = await handle.result()
         except WorkflowFailureError as failure:
-            if not isinstance(failure.cause, ApplicationError) or failure.cause.type != "SagaFailed":
+            if (
+                not isinstance(failure.cause, ApplicationError)
+                or failure.cause.type != "SagaFailed"
+            ):
                 raise
             state = SagaState.model_validate(failure.cause.details[0])
         await self.check_books(order, state)
         return state
+
+    async def until(
+        self,
+        handle: WorkflowHandle[OrderSaga, SagaState],
+        condition: Callable[[SagaState], bool],
+    ) -> SagaState:
+        """The first state seen that meets the condition."""
+        async with asyncio.timeout(60):
+            while True:
+                state = await handle.query(OrderSaga.state)
+                if condition(state):
+                    return state
+                await asyncio.sleep(0.02)
 
     async def check_books(self, order: Order, state: SagaState) -> None:
         """Every effect stands if the order is COMPLETED, and none if it is COMPENSATED."""
@@ -125,30 +147,26 @@ class House:
 
     async def points_spent(self, order: Order) -> int:
         entries = await ledgers.rows(
-            self.stores[Service.POINTS], ledgers.points.point_entries, order_id=order.order_id
+            self.stores[Service.POINTS], point_entries, order_id=order.order_id
         )
-        return -sum(entry.points for entry in entries)
+        return -sum(int(entry.points) for entry in entries)
 
     async def pieces_held(self, order: Order) -> int:
         held = await ledgers.rows(
             self.stores[Service.INVENTORY],
-            ledgers.inventory.reservations,
+            reservations,
             order_id=order.order_id,
             status="HELD",
         )
-        return sum(reservation.quantity for reservation in held)
+        return sum(int(reservation.quantity) for reservation in held)
 
     async def live_shipments(self, order: Order) -> int:
-        from services.shipping.tables import shipments
-
         booked = await ledgers.rows(
             self.stores[Service.SHIPPING], shipments, order_id=order.order_id, status="BOOKED"
         )
         return len(booked)
 
     async def notifications(self, order: Order) -> int:
-        from services.notifications.tables import notifications
-
         sent = await ledgers.rows(
             self.stores[Service.NOTIFICATIONS], notifications, order_id=order.order_id
         )
@@ -156,8 +174,6 @@ class House:
 
     async def record(self, order: Order) -> Any:
         """The orders service's record of the order's saga, or None."""
-        from services.orders.tables import saga_records
-
         found = await ledgers.rows(
             self.stores[Service.ORDERS], saga_records, order_id=order.order_id
         )
