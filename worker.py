@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from services.faults import FaultFileError, Faults
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -35,6 +34,7 @@ from runtime.search_attributes import register_search_attributes
 from runtime.server import Found, Server
 from runtime.settings import Settings
 from services.database import Database, StoreUnavailable
+from services.faults import FaultFileError, Faults
 from services.inventory.service import InventoryService
 from services.notifications.mailer import SmtpMailer
 from services.notifications.service import NotificationsService
@@ -76,6 +76,8 @@ class WorkerOptions:
     shop: Shop | None = None
     """Loaded into the stores at the start: what is missing is added, nothing is changed."""
     faults: Faults | None = None
+    cached_workflows: int = 1000
+    """How many sagas stay in memory; with 0, every workflow task replays its saga's history."""
 
 
 @contextlib.asynccontextmanager
@@ -95,7 +97,10 @@ async def running_workers(
             await _load_shop(services, options.shop)
         if options.faults is not None:
             services = {name: options.faults.wrap(service) for name, service in services.items()}
-        workers = [_worker(client, name, service, settings) for name, service in services.items()]
+        workers = [
+            _worker(client, name, service, settings, options.cached_workflows)
+            for name, service in services.items()
+        ]
         runs = [asyncio.create_task(worker.run()) for worker in workers]
         try:
             yield runs
@@ -139,7 +144,9 @@ async def _load_shop(services: Mapping[Service, Any], shop: Shop) -> None:
         await services[Service.POINTS].enrol_customers(shop.customers)
 
 
-def _worker(client: Client, name: Service, service: Any, settings: Settings) -> Worker:
+def _worker(
+    client: Client, name: Service, service: Any, settings: Settings, cached_workflows: int
+) -> Worker:
     """The worker of one service, on the task queue of that name; the saga lives with the orders."""
     orders = name is Service.ORDERS
     return Worker(
@@ -149,6 +156,7 @@ def _worker(client: Client, name: Service, service: Any, settings: Settings) -> 
         activities=_activities(name, service, settings),
         workflow_runner=SANDBOX,
         interceptors=[Heartbeats()],
+        max_cached_workflows=cached_workflows,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=DRAIN_TIMEOUT,
         workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(WORKFLOW_POLLS),

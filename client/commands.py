@@ -10,11 +10,11 @@ from rich.text import Text
 
 from client.demonstration import demonstrate
 from client.display import Storyteller, print_comparison, print_list, standard_console
-from client.documents import DocumentError, read_order
 from client.load import LoadFigures, LoadPlan, run_load
 from client.session import OwnWorkers, Session, session
+from models.order import Order
 from models.saga import SagaState, SagaStatus
-from runtime.program import CommandError, ExitCode
+from runtime.program import ExitCode
 from runtime.settings import Settings
 
 
@@ -26,13 +26,9 @@ async def show_demonstration(settings: Settings, own_workers: OwnWorkers) -> int
 
 
 async def place(
-    settings: Settings, own_workers: OwnWorkers, source: str, *, detach: bool, as_json: bool
+    settings: Settings, own_workers: OwnWorkers, order: Order, *, detach: bool, as_json: bool
 ) -> int:
-    """Place the order in a file and follow it to its end, or only place it."""
-    try:
-        order = read_order(source)
-    except DocumentError as error:
-        raise CommandError("; ".join(error.lines), ExitCode.BAD_INPUT) from None
+    """Place the order and follow it to its end, or only place it."""
     async with session(settings, own_workers) as opened:
         await opened.sagas.place(order)
         if detach:

@@ -5,18 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
-from temporalio.client import Client
 
-from client.attendance import attended
 from client.display import Storyteller, print_comparison
 from client.documents import read_order
 from client.errors import translated
 from client.session import Session
+from client.shop import prepare_shop
 from models.documents import Shop, ShopCustomer, ShopProduct
 from models.order import Order
 from models.saga import SagaState, SagaStatus
-from models.steps import ErrorCode, Service
-from workflows.prepare_shop import PrepareShop
+from models.steps import ErrorCode
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -31,7 +29,7 @@ async def demonstrate(session: Session, console: Console) -> bool:
     sample = _own(read_order(str(_EXAMPLES / "order.json")), run)
     declined = _own(read_order(str(_EXAMPLES / "order-declined.json")), run)
     with translated():
-        await _prepare_shop(session.sagas.client, [sample, declined], run)
+        await prepare_shop(session.sagas.client, _shop_for([sample, declined]))
     completed = await _tell(session, console, sample)
     undone = await _tell(session, console, declined)
     print_comparison(console, {"sample order": completed, "declined order": undone})
@@ -51,7 +49,7 @@ def _own(order: Order, run: str) -> Order:
     )
 
 
-async def _prepare_shop(client: Client, orders: list[Order], run: str) -> None:
+def _shop_for(orders: list[Order]) -> Shop:
     products = {
         line.product_id: ShopProduct(
             product_id=line.product_id, price=line.unit_price, currency=order.currency, stock=10
@@ -63,11 +61,7 @@ async def _prepare_shop(client: Client, orders: list[Order], run: str) -> None:
         order.customer_id: ShopCustomer(customer_id=order.customer_id, points=1000)
         for order in orders
     }
-    shop = Shop(products=tuple(products.values()), customers=tuple(customers.values()))
-    handle = await client.start_workflow(
-        PrepareShop.run, shop, id=f"prepare-shop-{run}", task_queue=Service.ORDERS.value
-    )
-    await attended(client, handle)
+    return Shop(products=tuple(products.values()), customers=tuple(customers.values()))
 
 
 async def _tell(session: Session, console: Console, order: Order) -> SagaState:
@@ -90,8 +84,8 @@ def _print_links(session: Session, console: Console, states: list[SagaState]) ->
     if session.embedded:
         console.print(
             Text(
-                "The Temporal server and the workers end with this command. Its Web UI stays "
-                "open\nwhile `make up` runs; both orders are in it then, too."
+                "These pages open while `make up` runs: the server and the workers that this\n"
+                "command has brought along end with it, and their orders are kept."
             )
         )
 

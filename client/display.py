@@ -95,8 +95,10 @@ class Storyteller:
         for case in state.interventions:
             if case.step not in known:
                 self._lanes(case.step, "", "needs a person", TROUBLE)
+        for done in state.resolutions[len(told.resolutions) if told else 0 :]:
+            self._say(f"    {done.action} by {printable(f'{done.actor}: {done.reason}')}", QUIET)
         if state.held and not (told and told.held):
-            self._say(f"  held by {state.held.by}: {state.held.reason}", QUIET)
+            self._say(f"  held by {printable(f'{state.held.by}: {state.held.reason}')}", QUIET)
         for warning in state.warnings[len(told.warnings) if told else 0 :]:
             self._say(f"    warning: {printable(warning)}", TROUBLE)
 
@@ -137,13 +139,13 @@ def print_list(console: Console, states: Sequence[SagaState]) -> None:
         console.print(Text("no orders", QUIET))
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("order", "status", "at", "amount", "created (UTC)"):
+    for name in ("order", "status", "amount", "created (UTC)"):
         table.add_column(name, overflow="fold", justify="right" if name == "amount" else "left")
     for state in states:
+        at = "" if state.current_step == state.status else f"\n{state.current_step}"
         table.add_row(
             Text(state.order_id),
-            Text(state.status, _STYLES.get(state.status, "")),
-            Text("" if state.status.ended else state.current_step),
+            Text(f"{state.status}{at}", _STYLES.get(state.status, "")),
             Text(f"{state.amount_charged} {state.currency}"),
             f"{state.created_at:%Y-%m-%d %H:%M:%S}",
         )

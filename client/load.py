@@ -1,7 +1,6 @@
 """Many sample orders at once: how fast they end, and how."""
 
 import asyncio
-import itertools
 import math
 import secrets
 import time
@@ -12,12 +11,11 @@ from dataclasses import dataclass
 from client.attendance import attended
 from client.errors import translated
 from client.sagas import Sagas
+from client.shop import prepare_shop
 from models.contract import Contract
 from models.documents import Shop, ShopCustomer, ShopProduct
 from models.order import Order, OrderLine
 from models.saga import SagaStatus
-from models.steps import Service
-from workflows.prepare_shop import PrepareShop
 
 _MOST_ROWS = 50
 """Products and customers in one load: enough that orders seldom wait for each other's rows."""
@@ -54,7 +52,7 @@ async def run_load(sagas: Sagas, plan: LoadPlan, ended: Callable[[], None]) -> L
     """
     run = secrets.token_hex(4)
     with translated("the orders that were placed go on without us"):
-        await _prepare_shop(sagas, _shop(run, plan.orders), f"prepare-shop-{run}")
+        await prepare_shop(sagas.client, _shop(run, plan.orders))
         load = _Load(sagas, plan, ended)
         return await load.run(_orders(run, plan.orders))
 
@@ -131,7 +129,7 @@ def _shop(run: str, orders: int) -> Shop:
 
 
 def _orders(run: str, orders: int) -> Iterator[Order]:
-    for number in itertools.islice(itertools.count(), orders):
+    for number in range(orders):
         line = OrderLine(product_id=_product(run, number), quantity=2, unit_price=5000)
         yield Order(
             order_id=f"LOAD-{run}-{number:06}",
@@ -143,10 +141,3 @@ def _orders(run: str, orders: int) -> Iterator[Order]:
             payment_method="credit_card",
             shipping_address="1 Main Street, Springfield",
         )
-
-
-async def _prepare_shop(sagas: Sagas, shop: Shop, workflow_id: str) -> None:
-    handle = await sagas.client.start_workflow(
-        PrepareShop.run, shop, id=workflow_id, task_queue=Service.ORDERS.value
-    )
-    await attended(sagas.client, handle)

@@ -14,6 +14,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
 from client.attendance import RPC_TIMEOUT
 from client.errors import OrderConflict, SagaMissing, UnknownOrder, translated
@@ -23,6 +24,7 @@ from client.running import ORDER_STATUS, RunningSagas, SagaHandle, saga_id
 from models.order import Order
 from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Service
+from runtime.search_attributes import register_search_attributes
 from runtime.settings import Settings
 from services.orders.records import content_hash
 from workflows.order_saga import OrderSaga
@@ -62,7 +64,7 @@ class Sagas:
                 return
         with translated(f"order {order.order_id} may be stored: place it again to find out"):
             with contextlib.suppress(WorkflowAlreadyStartedError):
-                await self.start(order)
+                await self._start_on_any_server(order)
             description = await self._running.describe(order.order_id)
             memo = await description.memo() if description else {}
         _check_same(order, SagaKind.ORCHESTRATED, memo.get(ORDER_HASH))
@@ -97,6 +99,16 @@ class Sagas:
             static_details=f"{len(order.lines)} product(s) for customer {order.customer_id}",
             rpc_timeout=RPC_TIMEOUT,
         )
+
+    async def _start_on_any_server(self, order: Order) -> None:
+        """Start it also where no worker has ever run, so that nobody has prepared the server."""
+        try:
+            await self.start(order)
+        except RPCError as error:
+            if "search attribute" not in error.message.lower():
+                raise
+            await register_search_attributes(self.client)
+            await self.start(order)
 
     async def state(self, order_id: str) -> SagaState:
         """What is known about the order now.

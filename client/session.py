@@ -1,6 +1,7 @@
 """A command's connection: to the server that there is, or to one of its own with all workers."""
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ async def session(settings: Settings, own_workers: OwnWorkers | None) -> AsyncIt
             server is None or await _is_unattended(server, settings)
         )
         if embedded:
+            sys.stderr.write(f"{_bringing_own(server, settings)}\n")
             server = await stack.enter_async_context(EmbeddedServer.running(settings))
         if server is None:
             raise _nothing_found(settings)
@@ -63,6 +65,12 @@ async def _is_unattended(server: Server, settings: Settings) -> bool:
             return users.try_alone()
         finally:
             users.close()
+
+
+def _bringing_own(server: Server | None, settings: Settings) -> str:
+    if server is None:
+        return f"No Temporal server is there: starting one, with workers, in {settings.home}"
+    return f"The Temporal server in {settings.home} has no workers: starting them"
 
 
 def _nothing_found(settings: Settings) -> NotReachable:

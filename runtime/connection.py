@@ -16,11 +16,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from runtime.printable import printable
 from runtime.program import CommandError, ExitCode
 from runtime.server import Found, Server
-from runtime.server_record import running_server
+from runtime.server_record import ServerRecord, running_server
 from runtime.settings import Settings, SettingsError
 from runtime.telemetry import sdk_runtime
 
-_CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 2.0
 _RETRY_SECONDS = 0.1
 
@@ -43,9 +42,9 @@ async def find_server(settings: Settings) -> Server | None:
     )
 
 
-async def connect(server: Server) -> Client:
-    """A client of this server. Raises `NotReachable` within 15 s."""
-    deadline = time.monotonic() + _CONNECT_SECONDS
+async def connect(server: Server, *, patience: float = 10.0) -> Client:
+    """A client of this server. Raises `NotReachable` after `patience` seconds at the latest."""
+    deadline = time.monotonic() + patience
     while True:
         try:
             return await _connect(server, deadline - time.monotonic())
@@ -92,8 +91,11 @@ def configured_server(settings: Settings) -> Server | None:
 def embedded_server(settings: Settings) -> Server | None:
     """The embedded server of the data folder, if one runs."""
     record = running_server(settings.home)
-    if record is None:
-        return None
+    return None if record is None else recorded_server(settings, record)
+
+
+def recorded_server(settings: Settings, record: ServerRecord) -> Server:
+    """The embedded server that a data folder's record describes."""
     return Server(
         address=record.address,
         found=Found.EMBEDDED,
@@ -152,6 +154,7 @@ _REASONS: Mapping[str, str] = {
     "dns error": "the host's name cannot be resolved",
     "Unauthenticated": "it refuses our credentials",
     "PermissionDenied": "it refuses our credentials",
+    "operation was canceled": "what answers there is not a Temporal server",
     "h2 protocol error": "what answers there is not a Temporal server",
     "Unimplemented": "what answers there is not a Temporal server",
 }

@@ -23,10 +23,10 @@ from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 
 from runtime import processes
-from runtime.connection import embedded_server, probe
+from runtime.connection import probe, recorded_server
 from runtime.file_locks import FileLock, held_alone
 from runtime.program import on_hard_exit
-from runtime.server import Found, Server
+from runtime.server import Server
 from runtime.server_process import EmbeddedServerError, bound_log, ended_early, log_tail, spawn
 from runtime.server_record import (
     ServerRecord,
@@ -78,7 +78,7 @@ class EmbeddedServer:
             with on_hard_exit(use._terminate_if_last):
                 watch = asyncio.create_task(use._watch(record))
                 try:
-                    yield _server(settings, record)
+                    yield recorded_server(settings, record)
                 finally:
                     watch.cancel()
                     await asyncio.wait({watch})
@@ -139,7 +139,7 @@ class EmbeddedServer:
         while time.monotonic() < deadline:
             if processes.look_up(record.pid) != record.process:
                 raise EmbeddedServerError(ended_early(self._home))
-            client = await probe(_server(self._settings, record))
+            client = await probe(recorded_server(self._settings, record))
             if client is not None:
                 await _keep_closed_workflows(client)
                 return
@@ -177,19 +177,6 @@ class EmbeddedServer:
         else:
             logger.warning("the embedded Temporal server had ended and runs again")
         return record
-
-
-async def find_running(settings: Settings) -> Server | None:
-    """The data folder's server if one runs, for a client that may not start one."""
-    return embedded_server(settings)
-
-
-def _server(settings: Settings, record: ServerRecord) -> Server:
-    return Server(
-        address=record.address,
-        found=Found.EMBEDDED,
-        web_ui=settings.web_ui_url or f"http://{record.ui_address}",
-    )
 
 
 async def _keep_closed_workflows(client: Client) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
+import io
 import logging
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -75,7 +75,7 @@ def run_program(
     Files that the process makes are readable by their owner alone.
     """
     os.umask(0o077)
-    _speak_utf8()
+    _prepare_streams()
     _leave(_Run(main, exit_when_stopped).exit_code())
 
 
@@ -132,13 +132,10 @@ class _Run:
 
 
 def _exit_code_for(error: BaseException) -> int:
-    leaves = list(_leaves(error))
-    for leaf in leaves:
+    for leaf in _leaves(error):
         if isinstance(leaf, CommandError):
             _complain(str(leaf))
             return leaf.exit_code
-    if all(isinstance(leaf, BrokenPipeError) for leaf in leaves) and _reader_has_gone():
-        return ExitCode.OUTPUT_CLOSED
     logger.critical("unexpected error", exc_info=error)
     return ExitCode.BUG
 
@@ -161,24 +158,62 @@ def _system_exit_code(leaving: SystemExit) -> int:
 
 
 def _complain(message: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"error: {printable(message)}\n")
+    if not message:
+        return
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"error: {printable(message)}\n")
 
 
-def _reader_has_gone() -> bool:
-    """Whether stdout is a pipe that nobody reads: a broken pipe may also be a server's socket."""
-    poll = select.poll()
-    poll.register(1, select.POLLOUT)
-    return any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
+def _prepare_streams() -> None:
+    """Print any script whatever the locale, and tell a failing output from other errors."""
+    for fd, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:  # closed by `>&-`; a database must not become stdout
+            _open_null(fd)
+            setattr(sys, name, os.fdopen(fd, "w" if fd else "r", closefd=False))
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _Output(sys.stdout)
 
 
-def _speak_utf8() -> None:
-    """Print names in any script whatever the locale, and never fail on one."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)  # None when closed by `>&-`
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace")
+def _open_null(fd: int) -> None:
+    opened = os.open(os.devnull, os.O_RDWR)
+    if opened != fd:
+        os.dup2(opened, fd)
+        os.close(opened)
+
+
+class _Output(io.TextIOWrapper):
+    """Stdout in UTF-8, whose errors are not mistaken for those of a file or a socket."""
+
+    def __init__(self, stdout: io.TextIOWrapper) -> None:
+        line_buffering, write_through = stdout.line_buffering, stdout.write_through
+        super().__init__(
+            stdout.detach(),
+            encoding="utf-8",
+            errors="backslashreplace",
+            line_buffering=line_buffering,
+            write_through=write_through,
+        )
+        self._complaint = "cannot write the output: {}"
+
+    def write(self, text: str, /) -> int:
+        with self._own_errors():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._own_errors():
+            super().flush()
+
+    @contextlib.contextmanager
+    def _own_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise CommandError("", ExitCode.OUTPUT_CLOSED) from None
+        except OSError as error:
+            complaint, self._complaint = self._complaint, ""  # said once
+            raise CommandError(complaint.format(error.strerror), ExitCode.BUG) from None
 
 
 def _leave(exit_code: int) -> NoReturn:
@@ -189,22 +224,13 @@ def _leave(exit_code: int) -> NoReturn:
     of ours is closed by now.
     """
     logging.shutdown()
-    exit_code = _flush_stdout(exit_code)
-    with contextlib.suppress(OSError, AttributeError):
+    try:
+        sys.stdout.flush()
+    except CommandError as error:
+        exit_code = exit_code or _exit_code_for(error)
+    with contextlib.suppress(OSError):
         sys.stderr.flush()
     os._exit(exit_code)
-
-
-def _flush_stdout(exit_code: int) -> int:
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        return ExitCode.OUTPUT_CLOSED
-    except OSError as error:
-        _complain(f"cannot write the output: {error.strerror}")
-        return exit_code or ExitCode.BUG
-    return exit_code
 
 
 def _leave_at_once(exit_code: int) -> NoReturn:

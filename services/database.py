@@ -109,8 +109,11 @@ class Connection:
         cause = error.orig.__cause__ or error.orig if error.orig else error
         if error.connection_invalidated:
             return StoreUnavailable(self._service, "lost its connection")
-        first_line = str(cause).partition("\n")[0]
-        return StoreError(self._service, f"failed: {type(cause).__name__}: {first_line}")
+        said = str(cause).partition("\n")[0]
+        if self.dialect == "postgresql":
+            # What follows a colon is the value that was not understood.
+            said = said.partition(":")[0]
+        return StoreError(self._service, f"failed: {type(cause).__name__}: {said}")
 
 
 class Database:
@@ -152,11 +155,9 @@ class Database:
         Several processes may call it at once. Raises `StoreUnavailable` if the schema is
         newer than this program.
         """
-        self._engines.create()
-        async with (
-            self._turns,
-            self._session(self._engines.writing.connect()) as connection,
-        ):
+        with self._opening():
+            self._engines.create()
+        async with self._turns, self._session(self._engines.writing.connect()) as connection:
             try:
                 await finished(migration.upgrade(connection, service_name))
             except migration.NewerSchema as newer:
@@ -179,8 +180,9 @@ class Database:
             with self._opening():
                 await finished(connection.commit())
         finally:
-            # Closing rolls back whatever was not committed.
-            await finished(connection.close())
+            if connection.sync_connection is not None:
+                # Closing rolls back whatever was not committed.
+                await finished(connection.close())
 
     @staticmethod
     async def _begin(connection: AsyncConnection) -> None:

@@ -1,7 +1,9 @@
 """How SQLite and PostgreSQL are opened; the one place that knows them apart."""
 
+import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +20,9 @@ CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
 """A frozen server must not hold a caller for ever: a statement is never left in the middle."""
 SQLITE_READERS = 4
-POSTGRESQL_CONNECTIONS = 5
-"""For each service of each process; PostgreSQL serves 100 by default."""
+POSTGRESQL_WRITERS = 5
+POSTGRESQL_READERS = 3
+"""For each service of each process; a PostgreSQL server takes 100 connections by default."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ async def _open_sqlite(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     connector._thread.daemon = True
     connection = await connector
     try:
+        await _use_wal(connection)
         await connection.executescript(_PRAGMAS + ("PRAGMA query_only=ON;" if read_only else ""))
     except BaseException:
         await connection.close()
@@ -131,10 +135,23 @@ async def _open_sqlite(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     return connection
 
 
+async def _use_wal(connection: aiosqlite.Connection) -> None:
+    """Readers and the writer do not wait for each other in this mode."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # The busy timeout does not apply when two connections change a new file's mode.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        await asyncio.sleep(0.01)
+
+
 # FULL, because an answer that was given must stay true: the saga never asks again, so an effect
 # that a power cut takes back (as NORMAL allows in WAL mode) would be lost for good.
 _PRAGMAS = """
-PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA foreign_keys=ON;
 """
@@ -143,8 +160,8 @@ PRAGMA foreign_keys=ON;
 def _postgresql(url: URL) -> Engines:
     engine = create_async_engine(
         url,
-        pool_size=POSTGRESQL_CONNECTIONS,
-        max_overflow=0,
+        pool_size=POSTGRESQL_WRITERS,
+        max_overflow=POSTGRESQL_READERS,
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
@@ -159,5 +176,12 @@ def _postgresql(url: URL) -> Engines:
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     name = url.database or ""
     place = f"{url.host or url.query.get('host', 'localhost')}:{url.port or 5432}/{name}"
-    limit = POSTGRESQL_CONNECTIONS
-    return Engines(name, place, engine, reading, limit, limit, lambda: None)
+    return Engines(
+        service=name,
+        place=place,
+        writing=engine,
+        reading=reading,
+        writers=POSTGRESQL_WRITERS,
+        readers=POSTGRESQL_READERS,
+        create=lambda: None,
+    )

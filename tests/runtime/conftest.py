@@ -59,11 +59,17 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         processes.end(left.process, patience=5)
 
 
-@pytest_asyncio.fixture(scope="session")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """One embedded server for all tests that only need a server."""
+@pytest.fixture(scope="session")
+def shared_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings of `server`."""
     home = tmp_path_factory.mktemp("shared") / "home"
-    async with EmbeddedServer.running(Settings.load(home=home)) as server:
+    return Settings(home=home, default_address=NOBODY)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server(shared_settings: Settings) -> AsyncIterator[Server]:
+    """One embedded server for all tests that only need a server."""
+    async with EmbeddedServer.running(shared_settings) as server:
         yield server
 
 
@@ -101,6 +107,11 @@ class Program:
             pytest.fail(f"the program ended: {self.wait()}")
         report: dict[str, Any] = json.loads(line)
         return report
+
+    def error_line(self) -> str:
+        """The next line of its stderr. Waits for it."""
+        assert self._process.stderr is not None
+        return self._process.stderr.readline()
 
     def signal(self, signum: int) -> None:
         self._process.send_signal(signum)

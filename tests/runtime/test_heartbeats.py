@@ -27,20 +27,20 @@ cancelled = asyncio.Event()
 @activity.defn
 async def takes_long(name: str) -> str:
     attempts.append((name, list(activity.info().heartbeat_details)))
-    await asyncio.sleep(3)
+    await asyncio.sleep(2.5)
     return "done"
 
 
 @activity.defn
 async def takes_a_moment(name: str) -> str:
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.7)
     return "done"
 
 
 @activity.defn
 def blocks_long(name: str) -> str:
     attempts.append((name, list(activity.info().heartbeat_details)))
-    activity.wait_for_cancelled_sync(3)
+    activity.wait_for_cancelled_sync(2.5)
     return "done"
 
 
@@ -51,7 +51,7 @@ async def reports_then_fails(name: str) -> str:
     if details:
         return str(details[0])
     activity.heartbeat("halfway")
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(1.8)
     raise RuntimeError("after a beat of ours")
 
 
@@ -77,7 +77,7 @@ class OneActivity:
             name,
             workflow.info().workflow_id,
             start_to_close_timeout=timedelta(seconds=20),
-            heartbeat_timeout=timedelta(seconds=1.5),
+            heartbeat_timeout=timedelta(seconds=1),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=RetryPolicy(
                 maximum_attempts=attempts, initial_interval=timedelta(seconds=0.1)

@@ -1,10 +1,11 @@
 """Log lines: one each, with their fields, and not to be forged."""
 
+import contextlib
 import io
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,34 +19,46 @@ from runtime.settings import Settings
 NASTY = "x\r\n2026-01-01T00:00:00Z ERROR  order_saga: forged\x1b[2K\u2028\x85\u202e"
 
 
+class Logs:
+    """What is logged from `configure` on."""
+
+    def __init__(self) -> None:
+        self._stream = io.StringIO()
+
+    def configure(self, **settings: object) -> None:
+        with contextlib.redirect_stderr(self._stream):
+            configure_logs(Settings.load(**settings))
+
+    def lines(self) -> list[str]:
+        return self._stream.getvalue().splitlines()
+
+
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
-    """What has been logged; and the root logger as it was, afterwards."""
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stderr", stream)
+def logs() -> Iterator[Logs]:
+    """Afterwards the root logger is as it was."""
     root = logging.getLogger()
-    before = (root.handlers[:], root.level)
-    yield lambda: stream.getvalue().splitlines()
-    root.handlers[:], level = before
+    handlers, level = root.handlers[:], root.level
+    yield Logs()
+    root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
 
 
-def test_text_has_the_fields_on_one_line(lines: Callable[[], list[str]]) -> None:
-    configure_logs(Settings.load(log_format="text"))
+def test_text_has_the_fields_on_one_line(logs: Logs) -> None:
+    logs.configure(log_format="text")
     logging.getLogger("order_saga").info(
         "step done", extra={"saga_id": "order-1", "step": "재고 예약", "duration": 0.25}
     )
-    (line,) = lines()
+    (line,) = logs.lines()
     assert line.endswith(
         ' INFO     order_saga: step done saga_id=order-1 step="재고 예약" duration=0.25'
     )
 
 
-def test_json_has_the_fields_on_one_line(lines: Callable[[], list[str]]) -> None:
-    configure_logs(Settings.load(log_format="json"))
+def test_json_has_the_fields_on_one_line(logs: Logs) -> None:
+    logs.configure(log_format="json")
     logging.getLogger("order_saga").info("주문 %s", "시작", extra={"order_id": "1", "at": set()})
-    (line,) = lines()
+    (line,) = logs.lines()
     record = json.loads(line)
     assert record.pop("timestamp").endswith("Z")
     assert record == {
@@ -59,37 +72,35 @@ def test_json_has_the_fields_on_one_line(lines: Callable[[], list[str]]) -> None
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_nobody_forges_a_line(lines: Callable[[], list[str]], log_format: str) -> None:
-    configure_logs(Settings.load(log_format=log_format))
+def test_nobody_forges_a_line(logs: Logs, log_format: str) -> None:
+    logs.configure(log_format=log_format)
     logging.getLogger("order_saga").info(NASTY, extra={"order_id": NASTY})
-    (line,) = lines()
+    (line,) = logs.lines()
     assert line.isprintable()
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_nobody_forges_a_line_in_a_traceback(
-    lines: Callable[[], list[str]], log_format: str
-) -> None:
-    configure_logs(Settings.load(log_format=log_format))
+def test_nobody_forges_a_line_in_a_traceback(logs: Logs, log_format: str) -> None:
+    logs.configure(log_format=log_format)
     try:
         raise ValueError(NASTY)
     except ValueError:
         logging.getLogger("order_saga").exception("broken")
-    first, *others = lines()
+    first, *others = logs.lines()
     assert "broken" in first
     assert all(line.startswith("    ") and line.isprintable() for line in others)
     assert bool(others) == (log_format == "text")
     assert "ValueError" in "".join([first, *others])
 
 
-def test_libraries_speak_from_warning_on(lines: Callable[[], list[str]]) -> None:
-    configure_logs(Settings.load(log_format="text", log_level="INFO"))
+def test_libraries_speak_from_warning_on(logs: Logs) -> None:
+    logs.configure(log_format="text", log_level="INFO")
     for name in ("temporalio.worker", "temporalio.core", "sqlalchemy.engine", "aiosqlite"):
         logging.getLogger(name).info("noise")
         logging.getLogger(name).warning("matters")
     logging.getLogger("order_saga").debug("detail")
-    assert len(lines()) == 4
-    assert all("matters" in line for line in lines())
+    assert len(logs.lines()) == 4
+    assert all("matters" in line for line in logs.lines())
 
 
 @activity.defn
@@ -107,10 +118,8 @@ class LogsAWorkflow:
         )
 
 
-async def test_the_sdks_loggers_say_which_saga(
-    lines: Callable[[], list[str]], client: Client
-) -> None:
-    configure_logs(Settings.load(log_format="json"))
+async def test_the_sdks_loggers_say_which_saga(logs: Logs, client: Client) -> None:
+    logs.configure(log_format="json")
     saga = f"order-{uuid.uuid4()}"
     async with Worker(
         client,
@@ -120,7 +129,7 @@ async def test_the_sdks_loggers_say_which_saga(
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         await client.execute_workflow(LogsAWorkflow.run, id=saga, task_queue=saga)
-    in_workflow, in_activity = (json.loads(line) for line in lines())
+    in_workflow, in_activity = (json.loads(line) for line in logs.lines())
     assert in_workflow["message"] == "in the workflow"
     assert (in_workflow["step"], in_workflow["workflow_id"]) == ("ORDER_CREATED", saga)
     assert in_activity["message"] == "in the activity"

@@ -1,10 +1,12 @@
 """How programs end: exit codes, signals, closed outputs, and what they print of errors."""
 
+import contextlib
 import os
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -32,16 +34,24 @@ def run(
     )
 
 
-def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(
+    settings: Settings, *arguments: str, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    program = subprocess.Popen(
         [sys.executable, "-m", "tests.runtime.programs.ends", *arguments],
         cwd=ROOT,
-        env=clean_environment(settings.home),
+        env=clean_environment(settings.home, **variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    try:
+        yield program
+    finally:
+        program.kill()
+        program.communicate()
 
 
 def test_leaves_with_what_main_returns(settings: Settings) -> None:
@@ -88,57 +98,61 @@ def test_an_unexpected_error_is_logged_with_its_traceback(
 def test_a_signal_stops_it_after_the_drain(
     settings: Settings, signum: int, exit_when_stopped: list[str], code: int
 ) -> None:
-    program = start(settings, "waits", *exit_when_stopped)
-    assert first_line(program) == "ready"
-    program.send_signal(signum)
-    out, err = program.communicate(timeout=20)
-    assert (program.returncode, out, err) == (code, "drained\n", "")
+    with started(settings, "waits", *exit_when_stopped) as program:
+        assert first_line(program) == "ready"
+        program.send_signal(signum)
+        out, err = program.communicate(timeout=20)
+        assert (program.returncode, out, err) == (code, "drained\n", "")
 
 
 def test_a_second_signal_ends_it_at_once(settings: Settings) -> None:
-    program = start(settings, "drains_for_ever", "0")
-    assert first_line(program) == "ready"
-    program.send_signal(signal.SIGINT)
-    assert first_line(program) == "draining"
-    program.send_signal(signal.SIGINT)
-    out, err = program.communicate(timeout=10)
-    assert (program.returncode, out, err) == (130, "last resort\n", "")
+    with started(settings, "drains_for_ever", "0") as program:
+        assert first_line(program) == "ready"
+        program.send_signal(signal.SIGINT)
+        assert first_line(program) == "draining"
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=10)
+        assert (program.returncode, out, err) == (130, "last resort\n", "")
 
 
 def test_a_second_signal_ends_it_when_its_loop_is_stuck(settings: Settings) -> None:
-    program = start(settings, "is_stuck")
-    assert first_line(program) == "ready"
-    program.send_signal(signal.SIGINT)
-    # Signals of one kind may be merged: this one's handler has run once its line is there.
-    program.send_signal(signal.SIGALRM)
-    assert first_line(program) == "alarm"
-    program.send_signal(signal.SIGINT)
-    out, err = program.communicate(timeout=10)
-    assert (program.returncode, out, err) == (130, "", "")
+    with started(settings, "is_stuck") as program:
+        assert first_line(program) == "ready"
+        program.send_signal(signal.SIGINT)
+        # Signals of one kind may be merged: this one's handler has run once its line is there.
+        program.send_signal(signal.SIGALRM)
+        assert first_line(program) == "alarm"
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=10)
+        assert (program.returncode, out, err) == (130, "", "")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(("way", "lines"), [("prints_for_ever", 1), ("prints_little", 0)])
-def test_no_traceback_when_the_reader_goes_away(settings: Settings, way: str, lines: int) -> None:
-    program = start(settings, way)
-    assert program.stdout is not None
-    for _ in range(lines):
-        program.stdout.readline()
-    program.stdout.close()
-    assert program.stderr is not None
-    assert program.stderr.read() == ""
-    assert program.wait(timeout=20) == 141
-    program.stderr.close()
+def test_no_traceback_when_the_reader_goes_away(
+    settings: Settings, way: str, lines: int, unbuffered: str
+) -> None:
+    with started(settings, way, PYTHONUNBUFFERED=unbuffered) as program:
+        assert program.stdout is not None
+        for _ in range(lines):
+            program.stdout.readline()
+        program.stdout.close()
+        assert program.stderr is not None
+        with program.stderr:
+            assert program.stderr.read() == ""
+        assert program.wait(timeout=20) == 141
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("redirection", ["> /dev/full", ">&-", "2>&- >&-"])
 def test_no_traceback_when_the_output_cannot_be_written(
-    settings: Settings, redirection: str
+    settings: Settings, redirection: str, unbuffered: str
 ) -> None:
     command = f"{sys.executable} -m tests.runtime.programs.ends prints_little {redirection}"
     ended = subprocess.run(
         ["sh", "-c", command],
         cwd=ROOT,
-        env=clean_environment(settings.home),
+        env=clean_environment(settings.home, PYTHONUNBUFFERED=unbuffered),
         capture_output=True,
         text=True,
         timeout=30,
@@ -174,14 +188,14 @@ def test_its_files_are_for_their_owner_alone(settings: Settings) -> None:
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
-def leave_after_a_worker(server: Server, start_program: StartProgram, runs: int) -> None:
-    for _ in range(runs):
-        ended = start_program("run_worker", server.address).wait()
-        assert ended == (0, "3\n", "")
+def leave_after_a_worker(server: Server, start_program: StartProgram, rounds: int) -> None:
+    for _ in range(rounds):
+        programs = [start_program("run_worker", server.address) for _ in range(4)]
+        assert [program.wait() for program in programs] == [(0, "3\n", "")] * 4
 
 
 def test_leaves_cleanly_after_a_worker(server: Server, start_program: StartProgram) -> None:
-    leave_after_a_worker(server, start_program, 12)
+    leave_after_a_worker(server, start_program, 5)
 
 
 @pytest.mark.long
@@ -189,7 +203,7 @@ def test_leaves_cleanly_after_a_worker(server: Server, start_program: StartProgr
 def test_leaves_cleanly_after_a_worker_each_time(
     server: Server, start_program: StartProgram
 ) -> None:
-    leave_after_a_worker(server, start_program, 120)
+    leave_after_a_worker(server, start_program, 50)
 
 
 def test_importing_settings_and_program_does_not_load_the_sdk() -> None:

@@ -64,7 +64,7 @@ async def shipping_store(stores: Stores) -> Database:
 
 
 @pytest.fixture
-async def shipments(shipping_store: Database) -> ShippingService:
+async def parcels(shipping_store: Database) -> ShippingService:
     service: ShippingService = await service_over(shipping_store, Service.SHIPPING)
     return service
 

@@ -66,8 +66,8 @@ async def drains_for_ever() -> int:
 
 
 async def is_stuck() -> int:
-    say("ready")
     signal.signal(signal.SIGALRM, lambda *_: say("alarm"))
+    say("ready")
     time.sleep(600)
     return ExitCode.DONE
 

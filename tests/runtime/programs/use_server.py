@@ -1,4 +1,4 @@
-"""Uses the embedded server until it is stopped, and reports what it got."""
+"""Uses the embedded server until it is stopped; as `use_server hang`, its drain never ends."""
 
 import asyncio
 import json
@@ -28,6 +28,8 @@ async def main() -> int:
             # The drain: the server must still be there.
             await connect(server)
             report(drained=True)
+            if sys.argv[1:] == ["hang"]:
+                await asyncio.Event().wait()
     return 0
 
 

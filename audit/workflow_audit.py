@@ -1,0 +1,132 @@
+"""The half of the audit that goes from workflows to records, and looks for workflows that stand."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Row
+from temporalio.client import (
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+)
+from temporalio.common import SearchAttributeKey
+
+from audit.facts import Workflow
+from audit.patience import Patience
+from audit.report import Finding, Tally
+from audit.stores import OrderReader
+from audit.temporal import OrderWorkflows, order_id
+from audit.workflow_rules import WORKFLOW_RULES, WorkflowFacts
+from client.observation import waiting_tasks
+from models.saga import SagaKind, SagaStatus
+
+_ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+_PAGE = 500
+_ENDED = (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED)
+
+
+class WorkflowAudit:
+    """Compares every workflow that Temporal keeps with its record.
+
+    A page of ended workflows costs one look-up of records. Only what does not fit at first
+    sight, and what has been running for long, is described one by one.
+    """
+
+    def __init__(
+        self, reader: OrderReader, workflows: OrderWorkflows, patience: Patience, tally: Tally
+    ) -> None:
+        self._reader = reader
+        self._workflows = workflows
+        self._patience = patience
+        self._tally = tally
+
+    async def run(self) -> None:
+        """Look at every workflow; raises `RPCError` and `StoreError`."""
+        async for page in self._workflows.pages(_PAGE):
+            self._tally.workflows += len(page)
+            suspects = await self._suspects(page)
+            first = await self._findings(suspects)
+            if not first:
+                continue
+            await asyncio.sleep(self._patience.settle.total_seconds())
+            second = await self._findings({finding.order_id or "" for finding in first})
+            stays = {_identity(finding) for finding in first}
+            for finding in second:
+                if _identity(finding) in stays:
+                    self._tally.found(finding)
+
+    async def _suspects(self, page: Sequence[WorkflowExecution]) -> set[str]:
+        """The orders whose workflow does not fit its record, as visibility has it, or is slow."""
+        records = await self._reader.records([order_id(execution.id) for execution in page])
+        long_ago = datetime.now(UTC) - self._patience.slow
+        return {
+            order_id(execution.id)
+            for execution in page
+            if _is_slow(execution, long_ago)
+            or (execution.status in _ENDED and not _fits(execution, records))
+        }
+
+    async def _findings(self, order_ids: Iterable[str]) -> list[Finding]:
+        suspects = sorted(order_ids)
+        records = await self._reader.records(suspects)
+        polled: dict[tuple[str, int], bool] = {}
+        described = await asyncio.gather(
+            *(self._facts(suspect, records.get(suspect), polled) for suspect in suspects)
+        )
+        return [
+            finding
+            for facts in described
+            if facts is not None
+            for rule in WORKFLOW_RULES
+            if (finding := rule.finding(facts)) is not None
+        ]
+
+    async def _facts(
+        self, suspect: str, record: Row[tuple[str, ...]] | None, polled: dict[tuple[str, int], bool]
+    ) -> WorkflowFacts | None:
+        description = await self._workflows.describe(suspect)
+        if description is None:
+            return None  # Forgotten since it was listed.
+        if description.status is not WorkflowExecutionStatus.RUNNING:
+            return WorkflowFacts(suspect, await self._workflows.ended(description), record)
+        task = description.raw_description.pending_workflow_task
+        return WorkflowFacts(
+            suspect,
+            Workflow("RUNNING"),
+            record,
+            task_attempt=task.attempt,
+            failing_since=task.original_scheduled_time.ToDatetime(UTC),
+            unattended=await self._unattended(description, polled),
+        )
+
+    async def _unattended(
+        self, description: WorkflowExecutionDescription, polled: dict[tuple[str, int], bool]
+    ) -> tuple[str, ...]:
+        queues = set()
+        for task in waiting_tasks(description):
+            queue = (task.task_queue, task.type)
+            if queue not in polled:
+                polled[queue] = await self._workflows.polled_since(*queue, self._patience.poll)
+            if not polled[queue]:
+                queues.add(task.task_queue)
+        return tuple(sorted(queues))
+
+
+def _is_slow(execution: WorkflowExecution, long_ago: datetime) -> bool:
+    return execution.status is WorkflowExecutionStatus.RUNNING and execution.start_time < long_ago
+
+
+def _fits(execution: WorkflowExecution, records: dict[str, Row[tuple[str, ...]]]) -> bool:
+    record = records.get(order_id(execution.id))
+    if record is None:
+        return False
+    if record.kind != SagaKind.ORCHESTRATED or record.status == SagaStatus.STARTED:
+        return True  # The other half of the audit asks about open records.
+    return bool(record.status == execution.typed_search_attributes.get(_ORDER_STATUS))
+
+
+def _identity(finding: Finding) -> tuple[object, ...]:
+    """What makes two looks' findings the same one; the count of attempts goes on growing."""
+    figures = {key: value for key, value in finding.figures.items() if key != "attempts"}
+    return (finding.rule, finding.order_id, *sorted(figures.items()))

@@ -1,0 +1,1 @@
+PLANTED_IN_TEMPORAL: set[str] = set()
