@@ -21,8 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from client.attendance import PATIENCE, RPC_TIMEOUT, Attendance
 from client.errors import NoWorker, SagaCutShort
 from client.observation import Observation, pending_calls
-from models.money import decimal_string
-from models.saga import SagaInput, SagaKind, SagaState, SagaStatus, StateLine
+from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Service
 from workflows.order_saga import OrderSaga
 
@@ -165,27 +164,9 @@ class RunningSagas:
         first = await anext(history)
         payloads = first.workflow_execution_started_event_attributes.input.payloads
         [saga] = await self._client.data_converter.decode(payloads, [SagaInput])
-        order, at = saga.order, execution.start_time
-        status = SagaStatus(execution.typed_search_attributes.get(ORDER_STATUS) or "STARTED")
-        return SagaState(
-            saga_id=execution.id,
-            kind=SagaKind.ORCHESTRATED,
-            order_id=order.order_id,
-            customer_id=order.customer_id,
-            items=tuple(
-                StateLine(
-                    product_id=line.product_id,
-                    quantity=line.quantity,
-                    price=decimal_string(line.unit_price, order.currency),
-                )
-                for line in order.lines
-            ),
-            currency=order.currency,
-            total_amount=decimal_string(order.total_amount, order.currency),
-            amount_charged=decimal_string(order.amount_charged, order.currency),
-            points_to_use=order.points_to_use,
-            status=status,
-            current_step=status,
-            created_at=at,
-            updated_at=at,
+        state = SagaState.at_start(
+            saga.order, SagaKind.ORCHESTRATED, execution.id, execution.start_time
         )
+        state.status = SagaStatus(execution.typed_search_attributes.get(ORDER_STATUS) or "STARTED")
+        state.current_step = state.status
+        return state

@@ -11,12 +11,9 @@ from temporalio.client import Client
 from client.records import Records
 from client.sagas import Sagas
 from runtime.connection import NotReachable, connect, find_server
-from runtime.embedded import EmbeddedServer
-from runtime.file_locks import FileLock, held_alone
-from runtime.server import Found, Server
+from runtime.embedded import EmbeddedServer, is_unattended
+from runtime.server import Server
 from runtime.settings import Settings
-
-_LOCK_SECONDS = 60.0
 
 OwnWorkers = Callable[[Settings, Client], AbstractAsyncContextManager[None]]
 """All workers, in this process, as long as the block lasts."""
@@ -41,7 +38,7 @@ async def session(settings: Settings, own_workers: OwnWorkers | None) -> AsyncIt
     async with contextlib.AsyncExitStack() as stack:
         server = await find_server(settings)
         embedded = own_workers is not None and (
-            server is None or await _is_unattended(server, settings)
+            server is None or await is_unattended(server, settings)
         )
         if embedded:
             sys.stderr.write(f"{_bringing_own(server, settings)}\n")
@@ -53,18 +50,6 @@ async def session(settings: Settings, own_workers: OwnWorkers | None) -> AsyncIt
             await stack.enter_async_context(own_workers(settings, client))
         records = await stack.enter_async_context(Records.opened(settings))
         yield Session(Sagas(client, records, settings), server, embedded)
-
-
-async def _is_unattended(server: Server, settings: Settings) -> bool:
-    """Whether this is an embedded server whose starter was killed: then it has no workers, too."""
-    if server.found is not Found.EMBEDDED:
-        return False
-    async with held_alone(settings.home / "temporal.lock", limit=_LOCK_SECONDS):
-        users = FileLock(settings.home / "temporal.users")
-        try:
-            return users.try_alone()
-        finally:
-            users.close()
 
 
 def _bringing_own(server: Server | None, settings: Settings) -> str:

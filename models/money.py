@@ -1,6 +1,7 @@
 """Amounts of money: integers in minor units inside, exact decimals outside, never floats."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 _DECIMALS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -35,11 +36,12 @@ def minor_units(amount: Decimal, currency: str) -> int:
     """
     if not amount.is_finite():
         raise AmountError("is not a finite number")
-    if amount.adjusted() > 30:
+    if amount.adjusted() >= 30:
         raise AmountError("is too large")
     decimals = CURRENCY_DECIMALS[currency]
-    scaled = amount.scaleb(decimals)
-    if scaled != scaled.to_integral_value():
+    # A fraction, because decimal arithmetic rounds what has more digits than its context.
+    scaled = Fraction(amount) * 10**decimals
+    if scaled.denominator != 1:
         raise AmountError(f"has more than the {decimals} decimals of {currency}")
     if abs(scaled) > LARGEST_AMOUNT:
         raise AmountError("is too large")

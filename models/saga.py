@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from pydantic import BaseModel, computed_field
 
 from models.contract import Contract
+from models.money import decimal_string
 from models.order import Order
 from models.steps import TOTAL_STEPS, ErrorCode, Step
 
@@ -147,6 +149,30 @@ class SagaState(BaseModel):
     completed_at: datetime | None = None
     failed_at: datetime | None = None
     compensated_at: datetime | None = None
+
+    @classmethod
+    def at_start(cls, order: Order, kind: SagaKind, saga_id: str, at: datetime) -> Self:
+        """The state of a saga that has not done anything yet."""
+        return cls(
+            saga_id=saga_id,
+            kind=kind,
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            items=tuple(
+                StateLine(
+                    product_id=line.product_id,
+                    quantity=line.quantity,
+                    price=decimal_string(line.unit_price, order.currency),
+                )
+                for line in order.lines
+            ),
+            currency=order.currency,
+            total_amount=decimal_string(order.total_amount, order.currency),
+            amount_charged=decimal_string(order.amount_charged, order.currency),
+            points_to_use=order.points_to_use,
+            created_at=at,
+            updated_at=at,
+        )
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property

@@ -26,7 +26,7 @@ from runtime import processes
 from runtime.connection import probe, recorded_server
 from runtime.file_locks import FileLock, held_alone
 from runtime.program import on_hard_exit
-from runtime.server import Server
+from runtime.server import Found, Server
 from runtime.server_process import EmbeddedServerError, bound_log, ended_early, log_tail, spawn
 from runtime.server_record import (
     ServerRecord,
@@ -189,6 +189,18 @@ async def _keep_closed_workflows(client: Client) -> None:
             config=NamespaceConfig(workflow_execution_retention_ttl=retention),
         )
     )
+
+
+async def is_unattended(server: Server, settings: Settings) -> bool:
+    """Whether this is an embedded server whose starter was killed, so that nobody uses it."""
+    if server.found is not Found.EMBEDDED:
+        return False
+    async with held_alone(settings.home / "temporal.lock", limit=_LOCK_SECONDS):
+        users = FileLock(settings.home / "temporal.users")
+        try:
+            return users.try_alone()
+        finally:
+            users.close()
 
 
 @contextlib.contextmanager

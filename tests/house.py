@@ -141,17 +141,56 @@ class House:
 
     async def end_of(self, handle: WorkflowHandle[OrderSaga, SagaState], order: Order) -> SagaState:
         """The state that the saga ends with, after checking that the books agree with it."""
-        try:
-            state = await handle.result()
-        except WorkflowFailureError as failure:
-            if (
-                not isinstance(failure.cause, ApplicationError)
-                or failure.cause.type != "SagaFailed"
-            ):
-                raise
-            state = SagaState.model_validate(failure.cause.details[0])
+        state = await self.state_at_end(handle)
         await self.check_books(order, state)
         return state
+
+    async def state_at_end(self, handle: WorkflowHandle[OrderSaga, SagaState]) -> SagaState:
+        """The state that the saga ends with, FAILED too."""
+        try:
+            return await handle.result()
+        except WorkflowFailureError as failure:
+            if isinstance(failure.cause, ApplicationError) and failure.cause.type == "SagaFailed":
+                return SagaState.model_validate(failure.cause.details[0])
+            raise
+
+    @contextmanager
+    def skipping_time(self, handle: WorkflowHandle[OrderSaga, SagaState]) -> Iterator[None]:
+        """The time-skipping server skips only while somebody waits for a result."""
+        waiting = asyncio.create_task(handle.result())
+        try:
+            yield
+        finally:
+            waiting.cancel()
+
+    def heal(self, order: Order) -> None:
+        """The services are well again, for this order."""
+        injuries = self.services.injuries
+        injuries[:] = [injury for injury in injuries if injury.order_id != order.order_id]
+
+    async def undo_by_hand(self, order: Order, step: Compensatable) -> None:
+        """What an operator does who settles a compensation outside the saga."""
+        call = CompensationInput.of(order)
+        match step.service:
+            case Service.PAYMENTS:
+                store = self.stores[Service.PAYMENTS]
+                await PaymentsService(store, SandboxGateway(store)).refund_payment(call)
+            case Service.INVENTORY:
+                await InventoryService(self.stores[Service.INVENTORY]).release_inventory(call)
+            case Service.POINTS:
+                await PointsService(self.stores[Service.POINTS]).restore_points(call)
+            case Service.SHIPPING:
+                await ShippingService(self.stores[Service.SHIPPING]).cancel_shipment(call)
+            case _:
+                raise ValueError(f"{step.step} is not undone by hand")
+
+    async def hand_over(self, order: Order) -> None:
+        """The warehouse gives the parcel to the carrier."""
+        await ShippingService(self.stores[Service.SHIPPING]).hand_over(order.order_id)
+
+    async def paid(self, order: Order) -> int:
+        """What the customer has paid by all books, in minor units."""
+        return await ledgers.paid(self.stores[Service.PAYMENTS], order.order_id)
 
     async def until(
         self,

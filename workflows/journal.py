@@ -7,7 +7,6 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
-from models.money import decimal_string
 from models.order import Order
 from models.saga import (
     Hold,
@@ -17,7 +16,6 @@ from models.saga import (
     SagaKind,
     SagaState,
     SagaStatus,
-    StateLine,
 )
 from models.steps import ErrorCode, Step
 from workflows.details import current_details
@@ -31,26 +29,7 @@ class Journal:
 
     def __init__(self, order: Order, kind: SagaKind) -> None:
         now = workflow.now()
-        self.state = SagaState(
-            saga_id=workflow.info().workflow_id,
-            kind=kind,
-            order_id=order.order_id,
-            customer_id=order.customer_id,
-            items=tuple(
-                StateLine(
-                    product_id=line.product_id,
-                    quantity=line.quantity,
-                    price=decimal_string(line.unit_price, order.currency),
-                )
-                for line in order.lines
-            ),
-            currency=order.currency,
-            total_amount=decimal_string(order.total_amount, order.currency),
-            amount_charged=decimal_string(order.amount_charged, order.currency),
-            points_to_use=order.points_to_use,
-            created_at=now,
-            updated_at=now,
-        )
+        self.state = SagaState.at_start(order, kind, workflow.info().workflow_id, now)
         # What whoever placed the order has set at the start.
         self._published_status, self._published_need = SagaStatus.STARTED, False
         self._running_since = now

@@ -1,9 +1,23 @@
-"""A shop whose stores are audited."""
+"""A shop whose stores are audited, and a real Temporal server beside it."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from audit.patience import Patience
+from runtime.connection import connect
+from runtime.embedded import EmbeddedServer
+from runtime.search_attributes import register_search_attributes
+from runtime.settings import Settings
 from tests.audit.shop import Shop
+from tests.audit.toy_saga import ToySaga
 from tests.databases import Stores
+
+TOY_QUEUE = "toy-orders"
 
 
 @pytest.fixture
@@ -16,3 +30,25 @@ async def shop(stores: Stores) -> Shop:
 async def sqlite_shop(sqlite_stores: Stores) -> Shop:
     """A shop over fresh SQLite stores."""
     return await Shop.opened(sqlite_stores)
+
+
+@pytest.fixture
+def at_once() -> Patience:
+    """Nothing is under way, so nothing has to be waited for."""
+    return Patience(settle=timedelta(0))
+
+
+@pytest_asyncio.fixture(scope="session")
+async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of an embedded server on which toy sagas run."""
+    home = tmp_path_factory.mktemp("audit") / "home"
+    async with EmbeddedServer.running(Settings.load(home=home)) as server:
+        client = await connect(server)
+        await register_search_attributes(client)
+        async with Worker(
+            client,
+            task_queue=TOY_QUEUE,
+            workflows=[ToySaga],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ):
+            yield client

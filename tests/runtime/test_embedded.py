@@ -126,7 +126,7 @@ async def test_stops_the_server_when_its_start_is_cancelled(settings: Settings) 
 
     task = asyncio.create_task(use())
     async with asyncio.timeout(15):
-        while running_server(settings.home) is None:  # noqa: ASYNC110
+        while running_server(settings.home) is None:
             await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

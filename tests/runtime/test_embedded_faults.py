@@ -123,7 +123,7 @@ async def test_starts_again_on_the_same_ports_when_the_server_is_killed(
         assert before is not None
         os.kill(before.pid, signal.SIGKILL)
         async with asyncio.timeout(15):
-            while (after := running_server(settings.home)) in (None, before):  # noqa: ASYNC110
+            while (after := running_server(settings.home)) in (None, before):
                 await asyncio.sleep(0.05)
         assert after is not None
         assert (after.address, after.ui_address) == (before.address, before.ui_address)

@@ -151,7 +151,7 @@ async def test_a_cancel_reaches_an_activity_that_awaits(client: Client) -> None:
             OneActivity.run, args=["waits", 1], id=saga, task_queue=saga
         )
         async with asyncio.timeout(10):
-            while saga not in [name for name, _ in attempts]:  # noqa: ASYNC110
+            while saga not in [name for name, _ in attempts]:
                 await asyncio.sleep(0.02)
         await handle.cancel()
         async with asyncio.timeout(4):

@@ -11,7 +11,6 @@ from services.inventory.service import InventoryService
 from services.points.service import PointsService
 from services.shipping.service import ShippingService
 from services.shipping.tables import operations, shipments
-from services.shop import fill_shop
 from tests.services.ledgers import balance, operation, rows, stock
 from tests.services.orders import (
     CUSTOMER,
@@ -70,7 +69,8 @@ async def test_filling_a_shop_again_adds_what_is_missing_and_changes_nothing_els
         customers=(CUSTOMER.model_copy(update={"points": 1}), new_customer),
     )
     await inventory.reserve_inventory(reserving(order()))
-    await asyncio.gather(*(fill_shop(shop, inventory, points) for _ in range(3)))
+    await asyncio.gather(*(inventory.stock_products(shop.products) for _ in range(3)))
+    await asyncio.gather(*(points.enrol_customers(shop.customers) for _ in range(3)))
     assert await stock(inventory_store, PRODUCT.product_id) == (98, 2)
     assert await stock(inventory_store, "PROD-새") == (7, 0)
     assert await balance(points_store, CUSTOMER.customer_id) == 1000

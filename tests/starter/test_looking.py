@@ -29,7 +29,7 @@ async def state_of(client: Client, placed: dict[str, Any]) -> SagaState:
     """The saga's state; waits for it to be there."""
     sagas = RunningSagas(client)
     async with asyncio.timeout(20):
-        while (description := await sagas.describe(placed["order_id"])) is None:  # noqa: ASYNC110
+        while (description := await sagas.describe(placed["order_id"])) is None:
             await asyncio.sleep(0.1)
     return await sagas.state(description)
 
@@ -132,7 +132,7 @@ async def test_order_that_an_operator_gave_up_has_failed(
     placed = order("STUCK", payment_token="tok_declined")
     arguments = ("place", "-", "--json")
     with starter.running(*arguments, typed=json.dumps(placed).encode()) as process:
-        while not (await state_of(client, placed)).interventions:  # noqa: ASYNC110
+        while not (await state_of(client, placed)).interventions:
             await asyncio.sleep(0.1)
         await operate(client, placed["order_id"], "claim")
         await operate(client, placed["order_id"], "abandon")

@@ -120,7 +120,7 @@ async def test_refused_undo_waits_at_once_and_the_machine_leaves_it(house: House
     with house.skipping_time(handle):
         state = await house.until(handle, lambda state: bool(state.interventions))
     assert state.interventions[0].attempts == 1
-    assert "handed over" in state.interventions[0].last_error
+    assert "with the carrier" in state.interventions[0].last_error
     await act(handle, "claim", by("jimin", Step.SHIPMENT_CREATED))
     await act(handle, "abandon", by("jimin", Step.SHIPMENT_CREATED))
     state = await house.state_at_end(handle)
