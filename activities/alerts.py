@@ -1,12 +1,27 @@
 """Alerts to operators: which order waits for a person, since when, and what to run."""
 
+import asyncio
+import logging
+import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from models.calls import SendAlertInput
+from models.steps import COMPLETE_ORDER
+
+if TYPE_CHECKING:
+    from apprise import Apprise, AppriseResult
+
+_SECONDS = 4.5
+"""For one delivery: less than the call's start-to-close timeout, whose error would say less."""
+_TALKATIVE = ("apprise", "urllib3", "requests_oauthlib", "oauthlib")
+"""Loggers of Apprise and below it. What they say quotes addresses, and those are secrets: one
+of them reads `Max retries exceeded with url: /services/…`."""
+_HTTP_STATUS = re.compile(r"\berror=(\d{3})\b")
 
 
 class AlertActivities:
@@ -17,20 +32,69 @@ class AlertActivities:
 
     @activity.defn(name="send_alert")
     async def send_alert(self, call: SendAlertInput) -> None:
-        """Tell one target; fails, to be retried, when the target does not take it."""
-        # Half a second to import, and most workers never send an alert.
-        from apprise import Apprise
+        """Tell one target; fails, to be retried, when the target does not take it.
 
+        A target that took it and was not heard saying so gets it twice.
+        """
         if call.target >= len(self._targets):
             raise ApplicationError(
                 f"alert target {call.target} is not set on this worker", type="UnknownAlertTarget"
             )
-        target = Apprise()
-        target.add(self._targets[call.target].get_secret_value())
-        if not await target.async_notify(title=_title(call), body=_body(call)):
+        trouble = await _deliver(self._targets[call.target], call)
+        if trouble is not None:
+            # Retried even when the address is of no use: a worker with a mended one delivers it.
             raise ApplicationError(
-                f"alert target {call.target} did not take the alert", type="AlertNotDelivered"
+                f"alert target {call.target} {trouble}", type="AlertNotDelivered"
             )
+
+
+def unusable_targets(targets: Sequence[SecretStr]) -> list[int]:
+    """The indexes of the addresses that no alert can be sent to. Takes a second."""
+    return [index for index, address in enumerate(targets) if _target(address) is None]
+
+
+async def _deliver(address: SecretStr, call: SendAlertInput) -> str | None:
+    """What went wrong, without a word of the address; None when the target took the alert."""
+    try:
+        # In a thread: loading Apprise and its plugins would hold up the heartbeats of all calls.
+        target = await asyncio.to_thread(_target, address)
+        if target is None:
+            return "has an address that Apprise cannot use: mend ORDER_SAGA_ALERT_URLS"
+        result = await target.async_notify(
+            title=_title(call), body=_body(call), notify_type="failure", body_format="text"
+        )
+    except Exception as error:  # its message may quote the address
+        return f"cannot be told: {type(error).__name__}"
+    return None if result else f"did not take the alert{_reason(result)}"
+
+
+def _target(address: SecretStr) -> "Apprise | None":
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:  # without any, warnings would go to stderr
+            logger.addHandler(logging.NullHandler())
+    # Half a second to import, and most workers never send an alert.
+    from apprise import Apprise, AppriseAsset
+
+    asset = AppriseAsset(app_id="Order saga", service_timeout=_SECONDS)
+    # Not `Apprise.add(address)`: it takes one address with a comma for two.
+    plugin = Apprise.instantiate(address.get_secret_value(), asset=asset)
+    if plugin is None:
+        return None
+    target = Apprise(asset=asset)
+    target.add(plugin)
+    return target
+
+
+def _reason(result: "AppriseResult") -> str:
+    """The HTTP status that the target answered, if any: all that is surely no secret."""
+    for service in result:
+        for attempt in service:
+            for entry in attempt:
+                if found := _HTTP_STATUS.search(entry.message):
+                    return f": HTTP status {found[1]}"
+    return f": {result.status.name.lower()}"
 
 
 def _title(call: SendAlertInput) -> str:
@@ -39,7 +103,6 @@ def _title(call: SendAlertInput) -> str:
 
 def _body(call: SendAlertInput) -> str:
     case = call.intervention
-    action = f"{call.order_id} {case.step} --by NAME --reason WHY"
     return "\n".join(
         [
             f"order: {call.order_id}",
@@ -49,10 +112,27 @@ def _body(call: SendAlertInput) -> str:
             f"attempts: {case.attempts} or more",
             f"since: {case.since:%Y-%m-%d %H:%M:%S} UTC",
             "",
-            "The machine goes on trying. To take it over:",
-            f"  python starter.py claim {action}",
-            "then, once it is done by hand or given up:",
-            f"  python starter.py resolve {action}",
-            f"  python starter.py abandon {action}",
+            *_what_to_run(call),
         ]
     )
+
+
+def _what_to_run(call: SendAlertInput) -> list[str]:
+    action = f"{call.order_id} {call.intervention.step} --by NAME --reason WHY"
+    retry = f"  python starter.py retry {action}"
+    if call.intervention.step is COMPLETE_ORDER.step:
+        return [
+            "The order only goes forward now, and the machine goes on trying. Once the cause is",
+            "mended, this makes it try at once:",
+            retry,
+        ]
+    return [
+        "The machine goes on trying, unless the service has refused for good. Once the cause is",
+        "mended, this makes it try at once:",
+        retry,
+        "To take it over from the machine:",
+        f"  python starter.py claim {action}",
+        "and then, once it is done by hand or given up:",
+        f"  python starter.py resolve {action}",
+        f"  python starter.py abandon {action}",
+    ]

@@ -22,7 +22,7 @@ from models.saga import SagaKind, SagaStatus
 RULES: tuple[Rule, ...] = (*ORDER_RULES, *BALANCE_RULES, *WORKFLOW_RULES)
 """Every rule of the audit."""
 
-_BATCH = 500
+_BATCH = 1000
 _IDS_AT_ONCE = 2000
 _LOOKS = 3
 

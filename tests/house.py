@@ -2,8 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -154,14 +154,19 @@ class House:
                 return SagaState.model_validate(failure.cause.details[0])
             raise
 
-    @contextmanager
-    def skipping_time(self, handle: WorkflowHandle[OrderSaga, SagaState]) -> Iterator[None]:
+    @asynccontextmanager
+    async def skipping_time(
+        self, handle: WorkflowHandle[OrderSaga, SagaState]
+    ) -> AsyncIterator[None]:
         """The time-skipping server skips only while somebody waits for a result."""
         waiting = asyncio.create_task(handle.result())
         try:
             yield
         finally:
             waiting.cancel()
+            # Until it has told the server to skip no more: else time runs away under the next test.
+            with suppress(asyncio.CancelledError):
+                await waiting
 
     def heal(self, order: Order) -> None:
         """The services are well again, for this order."""

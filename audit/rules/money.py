@@ -5,7 +5,7 @@ from collections import defaultdict
 from audit.facts import OrderFacts, Outcome
 from audit.rules.rule import Figures, order_rule
 from models.steps import PROCESS_PAYMENT, Service, Step
-from services.payments.tables import gateway_entries, gateway_payments, payment_entries, payments
+from services.payments.tables import gateway_entries, payment_entries
 
 _PAYMENT = PROCESS_PAYMENT.activity
 _REFUND = PROCESS_PAYMENT.compensation.activity
@@ -117,20 +117,21 @@ def payment_belongs_to_the_order(order: OrderFacts) -> Figures | None:
     """
     if order.order is None:
         return None
-    currencies = {order.order.currency} | {
-        row.currency
-        for table in (payments, payment_entries, gateway_entries, gateway_payments)
-        for row in order.rows[table]
-        if row.currency is not None
-    }
+    currency, customer = order.order.currency, order.order.customer_id
     payers = [row for row in (order.payment, order.gateway_payment) if row is not None]
-    customers = {order.order.customer_id} | {row.customer_id for row in payers if row.customer_id}
+    booked = (*payers, *order.rows[payment_entries], *order.rows[gateway_entries])
     transactions = {row.transaction_id for row in payers if row.transaction_id}
-    if len(currencies) == len(customers) == 1 and len(transactions) <= 1:
+    # A payment that was cancelled before it was asked for names neither.
+    if (
+        all(row.currency in (currency, None) for row in booked)
+        and all(row.customer_id in (customer, None) for row in payers)
+        and len(transactions) <= 1
+    ):
         return None
     return {
-        "currencies": ", ".join(sorted(currencies)),
-        "customers": ", ".join(sorted(customers)),
+        "order": f"{currency} of {customer}",
+        "currencies": ", ".join(sorted({row.currency for row in booked if row.currency})),
+        "customers": ", ".join(sorted({row.customer_id for row in payers if row.customer_id})),
         "transactions": ", ".join(sorted(transactions)),
     }
 

@@ -1,8 +1,9 @@
 """What the audit finds out about workflows, on a real Temporal server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from audit.report import AuditReport, Finding
 from models.order import Order
 from models.saga import SagaState, SagaStatus
 from models.steps import COMPENSATABLE, CREATE_ORDER
+from runtime.connection import connect
+from runtime.embedded import EmbeddedServer
+from runtime.settings import Settings
 from tests.audit.conftest import TOY_QUEUE
 from tests.audit.shop import Shop, compensated, completed, resolution
 from tests.audit.toy_saga import Behaviour
@@ -38,6 +42,13 @@ WITHOUT_SAGA = {
 }
 STEPS = len(COMPENSATABLE)
 Handle = WorkflowHandle[Any, Any]
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that Temporal tells by and by."""
+    async with asyncio.timeout(20):
+        while not await condition():  # the server has no event to wait for
+            await asyncio.sleep(0.05)
 
 
 class ToySagas:
@@ -75,9 +86,11 @@ class ToySagas:
 
     async def until_listed(self, handle: Handle, condition: str) -> None:
         query = f"WorkflowId = '{handle.id}' AND {condition}"
-        async with asyncio.timeout(20):
-            while (await self.client.count_workflows(query)).count == 0:
-                await asyncio.sleep(0.05)
+
+        async def is_listed() -> bool:
+            return (await self.client.count_workflows(query)).count > 0
+
+        await until(is_listed)
 
     async def clear(self) -> None:
         for handle in self._started:
@@ -167,9 +180,11 @@ async def test_a_workflow_whose_task_fails_is_found(sqlite_shop: Shop, sagas: To
     await sqlite_shop.forward(broken, 1)
     handle = await sagas.start(broken, Behaviour.BREAK)
     await sagas.until_listed(handle, "ExecutionStatus = 'Running'")
-    async with asyncio.timeout(20):
-        while (await handle.describe()).raw_description.pending_workflow_task.attempt < 2:
-            await asyncio.sleep(0.05)
+
+    async def has_failed() -> bool:
+        return (await handle.describe()).raw_description.pending_workflow_task.attempt > 1
+
+    await until(has_failed)
     (finding,) = about(await checked(sqlite_shop, sagas), broken)
     assert finding.rule == "workflow_task_succeeds"
     assert int(finding.figures["attempts"] or 0) >= 2
@@ -183,9 +198,11 @@ async def test_a_call_to_a_service_without_a_worker_is_found(
     start = await sagas.start(waiting, task_queue=NOBODY)
     await sagas.until_listed(call, "ExecutionStatus = 'Running'")
     await sagas.until_listed(start, "ExecutionStatus = 'Running'")
-    async with asyncio.timeout(20):
-        while not (await call.describe()).raw_description.pending_activities:
-            await asyncio.sleep(0.05)
+
+    async def has_called() -> bool:
+        return bool((await call.describe()).raw_description.pending_activities)
+
+    await until(has_called)
     report = await checked(sqlite_shop, sagas)
     for each in (calling, waiting):
         (finding,) = about(report, each)
@@ -251,8 +268,11 @@ async def test_orders_that_wait_for_a_person_are_counted(
     assert (await checked(sqlite_shop, sagas)).open_interventions == 1
 
 
-async def test_an_audit_without_temporals_answer_has_no_result(sqlite_shop: Shop) -> None:
-    silent = await Client.connect("127.0.0.1:1", lazy=True)
+async def test_an_audit_without_temporals_answer_has_no_result(
+    sqlite_shop: Shop, tmp_path: Path
+) -> None:
+    async with EmbeddedServer.running(Settings.load(home=tmp_path / "home")) as server:
+        client = await connect(server)
     await sqlite_shop.forward(order(), 1)
     with pytest.raises(RPCError):
-        await audit(sqlite_shop.stores, silent)
+        await audit(sqlite_shop.stores, client)
