@@ -88,13 +88,13 @@ def _target(address: SecretStr) -> "Apprise | None":
 
 
 def _reason(result: "AppriseResult") -> str:
-    """The HTTP status that the target answered, if any: all that is surely no secret."""
+    """What the target answered, as far as that is surely no secret."""
     for service in result:
         for attempt in service:
             for entry in attempt:
                 if found := _HTTP_STATUS.search(entry.message):
                     return f": HTTP status {found[1]}"
-    return f": {result.status.name.lower()}"
+    return f" within {_SECONDS:g} s" if result.status.name == "TIMEOUT" else ""
 
 
 def _title(call: SendAlertInput) -> str:
