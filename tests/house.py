@@ -266,15 +266,50 @@ async def open_house(
     client: Client, home: Path, *, cached_workflows: int = 1000
 ) -> AsyncIterator[House]:
     """All workers on this Temporal server, with stores in this folder and a stocked shop."""
+    async with (
+        _closed_house(client, home) as (house, settings),
+        running_workers(
+            settings,
+            client,
+            WorkerOptions(shop=SHOP, faults=house.services, cached_workflows=cached_workflows),
+        ),
+    ):
+        yield house
+
+
+@dataclass(frozen=True)
+class SplitHouse:
+    """A house whose orders worker, which runs the workflows too, comes and goes."""
+
+    house: House
+    settings: Settings
+
+    @asynccontextmanager
+    async def workflows(self) -> AsyncIterator[None]:
+        """Workflow tasks are taken while the block runs."""
+        options = WorkerOptions(services=(Service.ORDERS,), faults=self.house.services)
+        async with running_workers(self.settings, self.house.client, options):
+            yield
+
+
+@asynccontextmanager
+async def open_split_house(client: Client, home: Path) -> AsyncIterator[SplitHouse]:
+    """The workers of all services but the orders'."""
+    others = tuple(service for service in Service if service is not Service.ORDERS)
+    async with _closed_house(client, home) as (house, settings):
+        options = WorkerOptions(services=others, shop=SHOP, faults=house.services)
+        async with running_workers(settings, client, options):
+            yield SplitHouse(house, settings)
+
+
+@asynccontextmanager
+async def _closed_house(client: Client, home: Path) -> AsyncIterator[tuple[House, Settings]]:
     settings = Settings.load(home=home)
     settings.prepare_home()
     await register_search_attributes(client)
-    faults = InjuredServices([], settings.home / "faults.db")
     stores = {service: Database(settings.database_url_for(service)) for service in Service}
-    options = WorkerOptions(shop=SHOP, faults=faults, cached_workflows=cached_workflows)
     try:
-        async with running_workers(settings, client, options):
-            yield House(client, stores, faults)
+        yield House(client, stores, InjuredServices([], settings.home / "faults.db")), settings
     finally:
         for store in stores.values():
             await store.close()

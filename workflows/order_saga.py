@@ -6,6 +6,8 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
+# The sandbox loads this file anew for every saga, but not what is imported here: that would take
+# a quarter of a worker's time. tests/test_architecture.py keeps these modules deterministic.
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.notifications import NotificationsActivities
@@ -34,13 +36,12 @@ with workflow.unsafe.imports_passed_through():
         SEND_NOTIFICATION,
         ErrorCode,
     )
-
-from workflows import calls
-from workflows.compensations import Compensations
-from workflows.forward import Forward, Stopped
-from workflows.interventions import Interventions, MustSucceed, Settlement, conflict
-from workflows.journal import Journal
-from workflows.settling import settled
+    from workflows import calls
+    from workflows.compensations import Compensations
+    from workflows.forward import Forward, Stopped
+    from workflows.interventions import Interventions, MustSucceed, Settlement, conflict
+    from workflows.journal import Journal
+    from workflows.settling import settled
 
 
 @workflow.defn(name="OrderSaga")
