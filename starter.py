@@ -1,13 +1,15 @@
-"""The command line: place orders and see what becomes of them."""
+"""The command line: place orders, see what becomes of them, and step in where need be."""
 
 import argparse
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 # Nothing heavy up here: `--help` must not wait for the Temporal SDK to load.
+from client.actions import Action
+from client.arguments import json_argument, number_argument, order_argument, rate_argument
+from client.operator_arguments import add_operator_commands
 from models.saga import SagaStatus
-from models.texts import identifier
 from runtime.program import CommandError, ExitCode, run_program
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from runtime.settings import Settings
 
 DESCRIPTION = """\
-Place orders and see what becomes of them.
+Place orders, see what becomes of them, and step in where a person is needed.
 
 Without a command, a sample order is placed and followed step by step, then one
 that is refused at payment, so that its undo can be seen.
@@ -31,9 +33,9 @@ them running.
 
 exit status:
   0  done                          3  nothing reachable: server, store or worker
-  1  the order ended COMPENSATED   4  refused: the id belongs to another order
-     or FAILED                   130  stopped by Ctrl-C
-  2  bad input or usage
+  1  the order ended COMPENSATED   4  refused: a conflict, or too late; the message
+     or FAILED                        says what is possible now
+  2  bad input or usage          130  stopped by Ctrl-C
 """
 PLACE = """\
 Place the order that FILE describes and follow it to its end.
@@ -62,14 +64,14 @@ def parse_arguments() -> argparse.Namespace:
     place = _command(commands, "place", "place an order and follow it", PLACE)
     place.add_argument("file", metavar="FILE", help="the order, as JSON; - reads standard input")
     place.add_argument("--detach", action="store_true", help="do not follow it: return at once")
-    _json(place)
+    json_argument(place)
 
     show = _command(commands, "show", "show what is known about an order now")
-    _order_id(show)
-    _json(show)
+    order_argument(show)
+    json_argument(show)
 
     watch = _command(commands, "watch", "follow an order to its end")
-    _order_id(watch)
+    order_argument(watch)
 
     listing = _command(commands, "list", "list the newest orders")
     listing.add_argument(
@@ -80,28 +82,36 @@ def parse_arguments() -> argparse.Namespace:
         help=f"only those with this status: {', '.join(SagaStatus)}",
     )
     listing.add_argument(
-        "--limit", type=_number(1, 1000), default=20, metavar="N", help="at most so many (20)"
+        "--limit",
+        type=number_argument(1, 1000),
+        default=20,
+        metavar="N",
+        help="at most so many (20)",
     )
-    _json(listing)
+    json_argument(listing)
 
     load = _command(commands, "load", "place many sample orders and measure them", LOAD)
     load.add_argument(
-        "--orders", type=_number(1, 1_000_000), required=True, metavar="N", help="how many"
+        "--orders", type=number_argument(1, 1_000_000), required=True, metavar="N", help="how many"
     )
     load.add_argument(
         "--concurrency",
-        type=_number(1, 1000),
+        type=number_argument(1, 1000),
         default=20,
         metavar="C",
         help="at most so many under way at once (20)",
     )
     load.add_argument(
         "--rate",
-        type=_rate,
+        type=rate_argument,
         metavar="R",
         help="orders placed per second (default: as fast as they end)",
     )
-    _json(load)
+    json_argument(load)
+
+    add_operator_commands(
+        lambda name, summary, description: _command(commands, name, summary, description)
+    )
     return parser.parse_args()
 
 
@@ -128,43 +138,6 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON document on stdout, and nothing else"
-    )
-
-
-def _order_id(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("order_id", type=_identifier, metavar="ID", help="the order's id")
-
-
-def _identifier(text: str) -> str:
-    try:
-        return identifier(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    """An argument type: a whole number in this range."""
-
-    def number(text: str) -> int:
-        # Not `int` at once: it takes signs, spaces and underscores, and time for long texts.
-        if text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most:
-            return int(text)
-        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
-
-    return number
-
-
-def _rate(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        rate = float(text)
-        if 0.001 <= rate <= 100_000:
-            return rate
-    raise argparse.ArgumentTypeError("must be a number from 0.001 to 100000")
 
 
 @contextlib.asynccontextmanager
@@ -197,6 +170,8 @@ async def run(arguments: argparse.Namespace) -> int:
         return await commands.place(
             settings, own_workers, order, detach=arguments.detach, as_json=arguments.json
         )
+    if arguments.command in (*Action, "interventions"):
+        return await _operate(settings, arguments)
     match arguments.command:
         case "show":
             return await commands.show(settings, arguments.order_id, as_json=arguments.json)
@@ -211,6 +186,22 @@ async def run(arguments: argparse.Namespace) -> int:
             return await commands.load(settings, own_workers, plan, as_json=arguments.json)
         case _:
             return await commands.show_demonstration(settings, own_workers)
+
+
+async def _operate(settings: "Settings", arguments: argparse.Namespace) -> int:
+    from client import operator_commands
+
+    if arguments.command == "interventions":
+        return await operator_commands.list_interventions(settings, as_json=arguments.json)
+    return await operator_commands.act(
+        settings,
+        Action(arguments.command),
+        arguments.order_id,
+        step=getattr(arguments, "step", None),
+        actor=arguments.by,
+        reason=arguments.reason,
+        as_json=arguments.json,
+    )
 
 
 def _read_order(source: str) -> "Order":

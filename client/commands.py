@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 
+from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.text import Text
@@ -55,7 +57,7 @@ async def show(settings: Settings, order_id: str, *, as_json: bool) -> int:
     async with session(settings, None) as opened:
         state = await opened.sagas.state(order_id)
         if as_json:
-            _print_json(state)
+            print_json(state)
         else:
             _print_state(opened, state)
     return ExitCode.DONE
@@ -68,7 +70,7 @@ async def list_orders(
     async with session(settings, None) as opened:
         states = await opened.sagas.newest(status, limit)
     if as_json:
-        _print_json(*states, as_list=True)
+        print_json(states)
     else:
         print_list(standard_console(), states)
     return ExitCode.DONE
@@ -89,7 +91,7 @@ async def load(
             bar = progress.add_task("orders", total=plan.orders)
             figures = await run_load(opened.sagas, plan, lambda: progress.advance(bar))
     if as_json:
-        _write(figures.model_dump_json(indent=2))
+        print_json(figures)
     else:
         _print_figures(figures)
     return ExitCode.DONE
@@ -99,7 +101,7 @@ async def _placed(opened: Session, order_id: str, as_json: bool) -> int:
     if opened.embedded:
         _note("the workers end with this command: the order goes on when a worker runs")
     if as_json:
-        _print_json(await opened.sagas.glance(order_id))
+        print_json(await opened.sagas.glance(order_id))
     else:
         standard_console().print(Text(f"order {order_id} is placed"))
     return ExitCode.DONE
@@ -115,7 +117,7 @@ async def _follow(opened: Session, order_id: str, as_json: bool) -> int:
             story.tell(observation)
     state = observation.state
     if story is None:
-        _print_json(state)
+        print_json(state)
     else:
         story.ending(state)
         _print_page(opened, state)
@@ -146,13 +148,13 @@ def _print_figures(figures: LoadFigures) -> None:
     )
 
 
-def _print_json(*states: SagaState, as_list: bool = False) -> None:
-    documents = [state.model_dump(mode="json") for state in states]
-    _write(json.dumps(documents if as_list else documents[0], indent=2, ensure_ascii=False))
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def print_json(document: BaseModel | Sequence[BaseModel]) -> None:
+    """The one document on stdout, of a command with `--json`."""
+    if isinstance(document, BaseModel):
+        value: object = document.model_dump(mode="json")
+    else:
+        value = [each.model_dump(mode="json") for each in document]
+    sys.stdout.write(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
 
 
 def _note(message: str) -> None:

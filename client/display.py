@@ -5,6 +5,7 @@ Lines are only ever added, so that it reads the same on a terminal, in a file an
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from rich import box
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.effects import effects, seconds_taken
+from client.interventions import OpenIntervention
 from client.observation import Observation, PendingCall
 from models.saga import SagaState, SagaStatus
 from models.steps import COMPENSATABLE, STEPS, Step
@@ -30,6 +32,14 @@ _STYLES = {
     SagaStatus.COMPENSATING: UNDO,
     SagaStatus.FAILED: TROUBLE,
 }
+
+_WHAT_TO_RUN = """
+When the cause is mended, have it tried at once:
+  python starter.py retry ORDER STEP --by NAME --reason WHY
+To take it from the machine, and then do it by hand or give it up:
+  python starter.py claim ORDER STEP --by NAME --reason WHY
+  python starter.py resolve ORDER STEP --by NAME --reason WHY
+  python starter.py abandon ORDER STEP --by NAME --reason WHY"""
 
 
 def standard_console() -> Console:
@@ -97,8 +107,6 @@ class Storyteller:
                 self._lanes(case.step, "", "needs a person", TROUBLE)
         for done in state.resolutions[len(told.resolutions) if told else 0 :]:
             self._say(f"    {done.action} by {printable(f'{done.actor}: {done.reason}')}", QUIET)
-        if state.held and not (told and told.held):
-            self._say(f"  held by {printable(f'{state.held.by}: {state.held.reason}')}", QUIET)
         for warning in state.warnings[len(told.warnings) if told else 0 :]:
             self._say(f"    warning: {printable(warning)}", TROUBLE)
 
@@ -117,8 +125,10 @@ def print_comparison(console: Console, states: Mapping[str, SagaState]) -> None:
         facts = {
             "order": state.order_id,
             "status": state.status.value,
+            "now": "" if state.current_step == state.status else state.current_step,
             **effects(state),
             "because": _because(state),
+            **_people(state),
             "took": "" if seconds is None else f"{seconds:.2f} s",
         }
         for name, fact in facts.items():
@@ -152,10 +162,59 @@ def print_list(console: Console, states: Sequence[SagaState]) -> None:
     console.print(table, soft_wrap=False)
 
 
+def print_interventions(console: Console, cases: Sequence[OpenIntervention]) -> None:
+    """What waits for a person, and what to run."""
+    if not cases:
+        console.print(Text("nothing needs a person", QUIET))
+        return
+    for case in cases:
+        console.print(Text(f"{case.order_id} {case.step}", f"bold {TROUBLE}"))
+        for fact in (
+            f"{case.compensation} fails since {_time(case.since)}, attempts: {case.attempts}",
+            printable(case.last_error),
+            _who(case),
+        ):
+            console.print(Text(f"    {fact}"))
+    console.print(Text(_WHAT_TO_RUN, QUIET))
+
+
+def _who(case: OpenIntervention) -> str:
+    if case.claimed_by is not None:
+        return f"claimed by {printable(case.claimed_by)}"
+    if not case.machine_tries:
+        return "not claimed; the service has refused, so the machine does not try it again"
+    if case.next_attempt_at is None:
+        return "not claimed; the machine is trying it now"
+    return f"not claimed; the machine tries it again at {_time(case.next_attempt_at)}"
+
+
 def _new_steps(state: SagaState, told: SagaState | None) -> list[Step]:
     before = {*told.executed_steps, *told.skipped_steps} if told else set()
     now = {*state.executed_steps, *state.skipped_steps} - before
     return [step.step for step in STEPS if step.step in now]
+
+
+def _people(state: SagaState) -> dict[str, str]:
+    """Who has to do something, who did something, and what went wrong on the way."""
+    held = state.held
+    return {
+        "held": f"since {_time(held.since)} by {held.by}: {held.reason}" if held else "",
+        "needs a person": "; ".join(
+            f"{case.step} ({case.compensation}) since {_time(case.since)}, "
+            f"{f'claimed by {case.claimed_by}' if case.claimed_by else 'not claimed'}: "
+            f"{case.last_error}"
+            for case in state.interventions
+        ),
+        "actions": "; ".join(
+            f"{done.action}{f' {done.step}' if done.step else ''} by {done.actor}: {done.reason}"
+            for done in state.resolutions
+        ),
+        "warnings": "; ".join(state.warnings),
+    }
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _because(state: SagaState) -> str:

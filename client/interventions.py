@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from client.attendance import RPC_TIMEOUT
 from client.errors import translated
 from client.observation import PendingCall, pending_calls
-from client.running import RunningSagas, order_id_of
+from client.running import RunningSagas, saga_id
 from client.sagas import Sagas
 from models.contract import Contract
 from models.saga import Intervention, SagaState
@@ -58,7 +58,8 @@ async def _waiting(sagas: Sagas) -> list[str]:
     """The ids of the orders that wait for a person."""
     try:
         executions = sagas.client.list_workflows(_OPEN, page_size=_PAGE, rpc_timeout=RPC_TIMEOUT)
-        return [order_id_of(execution.id) async for execution in executions]
+        prefix = saga_id("")
+        return [execution.id.removeprefix(prefix) async for execution in executions]
     except RPCError as error:
         # A server where no worker has ever run does not know the attribute, and has no orders.
         if error.status is RPCStatusCode.INVALID_ARGUMENT and "NeedsOperator" in error.message:

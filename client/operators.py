@@ -26,6 +26,21 @@ _ACCEPT_TIMEOUT = timedelta(seconds=10)
 # A claim waits for the attempt in flight, and the longest attempt takes 10 s.
 _SETTLE_TIMEOUT = timedelta(seconds=20)
 
+_WHO_AND_WHY = "--by NAME --reason WHY"
+_RETRY = f"python starter.py retry {{order}} {{step}} {_WHO_AND_WHY}"
+_POSSIBLE = {
+    "NOT_CLAIMED": f"this claims it: python starter.py claim {{order}} {{step}} {_WHO_AND_WHY}",
+    "ALREADY_CLAIMED": f"only they can settle it; this hands it back to the machine: {_RETRY}",
+    "CLAIMED_BY_ANOTHER": f"only they can settle it; this hands it back to the machine: {_RETRY}",
+    "STILL_RUNNING": "try it again in a few seconds",
+    "FORWARD_ONLY": f"this makes the machine try at once: {_RETRY}",
+    "NO_OPEN_INTERVENTION": "`python starter.py interventions` lists those of all orders",
+    "ALREADY_HELD": f"this lets it go on: python starter.py resume {{order}} {_WHO_AND_WHY}",
+    "ALREADY_COMPENSATING": "`python starter.py watch {order}` follows it",
+    "ORDER_ALREADY_COMPLETED": "it can no longer be held or cancelled",
+}
+"""What can be done instead, by the code of the refusal."""
+
 
 class ActionRefused(CommandError):
     """The action is not possible now; the message begins with a stable code."""
@@ -149,38 +164,8 @@ def _refused(
     cause = failure.cause
     code = cause.type if isinstance(cause, ApplicationError) else None
     reason = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    return ActionRefused(code or "REFUSED", reason, _possible(code, order_id, by))
-
-
-def _possible(code: str | None, order_id: str, by: OperatorAction) -> str:
-    """What can be done instead."""
-    match code:
-        case "NOT_CLAIMED":
-            return f"claim it first: {_command(Action.CLAIM, order_id, by)}"
-        case "ALREADY_CLAIMED" | "CLAIMED_BY_ANOTHER":
-            return (
-                "only who claimed it can resolve or abandon it; this hands it back to the "
-                f"machine: {_command(Action.RETRY, order_id, by)}"
-            )
-        case "FORWARD_ONLY":
-            return f"this makes it try at once: {_command(Action.RETRY, order_id, by)}"
-        case "STILL_RUNNING":
-            return "try again in a few seconds"
-        case "NO_OPEN_INTERVENTION":
-            return "`python starter.py interventions` lists those of all orders"
-        case "ORDER_ALREADY_COMPLETED":
-            return "it can no longer be held or cancelled"
-        case "ALREADY_HELD":
-            return f"this lets it go on: {_command(Action.RESUME, order_id, by)}"
-        case "ALREADY_COMPENSATING":
-            return f"`python starter.py watch {order_id}` follows it"
-        case _:
-            return ""
-
-
-def _command(action: Action, order_id: str, by: OperatorAction) -> str:
-    step = f" {by.step}" if by.step and action is not Action.RESUME else ""
-    return f"python starter.py {action} {order_id}{step} --by NAME --reason WHY"
+    possible = _POSSIBLE.get(code or "", "").format(order=order_id, step=by.step)
+    return ActionRefused(code or "REFUSED", reason, possible)
 
 
 def _open_ones(state: SagaState) -> str:
@@ -196,7 +181,7 @@ def _ended(state: SagaState) -> CommandError:
         case SagaStatus.COMPLETED:
             code = "ORDER_ALREADY_COMPLETED"
             reason = f"{order} completed at {state.completed_at:%Y-%m-%d %H:%M:%S} UTC"
-            possible = "it can no longer be held or cancelled"
+            possible = _POSSIBLE[code]
         case SagaStatus.COMPENSATED:
             code = "ORDER_ALREADY_COMPENSATED"
             reason = (

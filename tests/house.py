@@ -267,7 +267,7 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """All workers on this Temporal server, with stores in this folder and a stocked shop."""
     async with (
-        _closed_house(client, home) as (house, settings),
+        closed_house(client, home) as (house, settings),
         running_workers(
             settings,
             client,
@@ -296,14 +296,15 @@ class SplitHouse:
 async def open_split_house(client: Client, home: Path) -> AsyncIterator[SplitHouse]:
     """The workers of all services but the orders'."""
     others = tuple(service for service in Service if service is not Service.ORDERS)
-    async with _closed_house(client, home) as (house, settings):
+    async with closed_house(client, home) as (house, settings):
         options = WorkerOptions(services=others, shop=SHOP, faults=house.services)
         async with running_workers(settings, client, options):
             yield SplitHouse(house, settings)
 
 
 @asynccontextmanager
-async def _closed_house(client: Client, home: Path) -> AsyncIterator[tuple[House, Settings]]:
+async def closed_house(client: Client, home: Path) -> AsyncIterator[tuple[House, Settings]]:
+    """A house without workers."""
     settings = Settings.load(home=home)
     settings.prepare_home()
     await register_search_attributes(client)

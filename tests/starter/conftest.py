@@ -29,6 +29,11 @@ FAULTS = [
     {"operation": "reserve_inventory", "kind": "fail", "order_id": "RETRY-*", "times": 2},
     {"operation": "release_inventory", "kind": "fail", "order_id": "HARD-*", "times": 2},
     {"operation": "release_inventory", "kind": "refuse", "order_id": "STUCK-*", "times": -1},
+    {"operation": "reserve_inventory", "kind": "fail", "order_id": "WAIT-*", "times": 5},
+    {"operation": "release_inventory", "kind": "refuse", "order_id": "HEAL-*", "times": 1},
+    {"operation": "release_inventory", "kind": "fail", "order_id": "DOWN-*", "times": -1},
+    {"operation": "complete_order", "kind": "fail", "order_id": "PIVOT-*", "times": -1},
+    {"operation": "send_notification", "kind": "fail", "order_id": "QUIET-*", "times": -1},
 ]
 
 

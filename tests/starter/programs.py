@@ -102,21 +102,21 @@ class Starter:
 
 
 @contextmanager
-def worker(home: Path, *arguments: str) -> Iterator[None]:
-    """All workers on this data folder, with its server, until the block is left."""
+def worker(home: Path, *arguments: str, **variables: str) -> Iterator[Path]:
+    """All workers on this data folder, with its server, until the block is left; their log."""
     log = home.parent / f"{home.name}-worker.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "worker.py", *arguments],
             cwd=ROOT,
-            env=environment(home),
+            env=environment(home, **variables),
             stdin=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
         )
     try:
         _wait_for(log, "workers are polling", process)
-        yield
+        yield log
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0, log.read_text()
     finally:

@@ -1,22 +1,17 @@
 """Cancelled at any point, an order ends balanced, and its status tells the truth."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.service import RPCError
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
-from models.order import Order
-from models.saga import OperatorAction, SagaState, SagaStatus
+from models.saga import OperatorAction, SagaStatus
 from models.steps import COMPENSATABLE, STEPS, Compensatable, ErrorCode
 from tests.house import House, open_house
+from tests.workflows.cancelling import CUSTOMER, cancel_at, is_before_pivot
 from workflows.order_saga import OrderSaga
-
-CUSTOMER = OperatorAction(actor="customer", reason="changed my mind")
-LOCAL = {"create_order", "complete_order"}
 
 
 @dataclass(frozen=True)
@@ -30,10 +25,6 @@ class Point:
     def __str__(self) -> str:
         way = f"{self.refused.activity}_refused" if self.refused else "happy"
         return f"{way}-{self.phase}-{self.operation}"
-
-    @property
-    def before_pivot(self) -> bool:
-        return self.operation in [step.activity for step in COMPENSATABLE]
 
 
 def every_point() -> list[Point]:
@@ -60,39 +51,6 @@ async def house(
         yield house
 
 
-async def update_accepted(handle: WorkflowHandle[OrderSaga, SagaState]) -> bool:
-    try:
-        await handle.execute_update(OrderSaga.cancel, CUSTOMER)
-    except (WorkflowUpdateFailedError, RPCError):  # refused, or the workflow has ended
-        return False
-    return True
-
-
-def cancel_at(house: House, order: Order, point: Point, how: str) -> "asyncio.Future[bool]":
-    """Cancel the order at this point; the future tells whether the cancel was accepted."""
-    accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    handle = house.handle(order)
-
-    async def hook() -> None:
-        if how == "request":
-            await handle.cancel()
-            if point.before_pivot and point.operation not in LOCAL:
-                # The time-skipping server cannot take a step's cancel and its end at once, as
-                # the real one can: tests/engine has that case.
-                await house.until(handle, lambda state: state.error_code is not None)
-            accepted.set_result(point.before_pivot)
-            return
-        sending = asyncio.create_task(update_accepted(handle))
-        sending.add_done_callback(lambda done: accepted.set_result(done.result()))
-        if point.operation not in LOCAL:
-            # A local activity holds its workflow task: meanwhile no update is answered.
-            await asyncio.shield(sending)
-
-    hooks = house.services.before if point.phase == "before" else house.services.after
-    hooks[order.order_id, point.operation] = hook
-    return accepted
-
-
 @pytest.mark.parametrize("how", ["update", "request"])
 @pytest.mark.parametrize("point", every_point(), ids=str)
 async def test_ends_balanced_and_truthful_when_cancelled(
@@ -101,7 +59,7 @@ async def test_ends_balanced_and_truthful_when_cancelled(
     order = house.order("cancelled")
     if point.refused is not None:
         house.injure(order, point.refused.activity, "refuse")
-    accepted = cancel_at(house, order, point, how)
+    accepted = cancel_at(house, order, point.operation, point.phase, how)
     state = await house.run(order)
     if point.refused is not None:
         assert state.status is SagaStatus.COMPENSATED
@@ -111,7 +69,7 @@ async def test_ends_balanced_and_truthful_when_cancelled(
         assert state.error_code is ErrorCode.ORDER_CANCELLED
     else:
         assert state.status is SagaStatus.COMPLETED
-    if point.refused is None and point.before_pivot:
+    if point.refused is None and is_before_pivot(point.operation):
         assert await accepted
     # Each undo once, in the exact reverse order of the steps.
     order_of_steps = [step.step for step in COMPENSATABLE]

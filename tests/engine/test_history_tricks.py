@@ -1,0 +1,111 @@
+"""What people do to workflows in Temporal itself: start twice, reset, terminate."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from models.order import Order
+from models.saga import SagaInput, SagaState, SagaStatus
+from tests.house import House
+from workflows.order_saga import OrderSaga
+
+FIRST_TASK_COMPLETED = 4
+"""Started, scheduled, started, completed: the first event that a reset can go back to."""
+
+
+async def reset(client: Client, workflow_id: str) -> WorkflowHandle[OrderSaga, SagaState]:
+    """Run the workflow again from its first task, as the Web UI's Reset does."""
+    description = await client.get_workflow_handle(workflow_id).describe()
+    response = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(
+                workflow_id=workflow_id, run_id=description.run_id
+            ),
+            reason="a test",
+            workflow_task_finish_event_id=FIRST_TASK_COMPLETED,
+            request_id=f"reset-{workflow_id}",
+        )
+    )
+    return client.get_workflow_handle_for(OrderSaga.run, workflow_id, run_id=response.run_id)
+
+
+async def books(house: House, order: Order) -> tuple[int, int, int, int, int]:
+    return (
+        await house.paid(order),
+        await house.points_spent(order),
+        await house.pieces_held(order),
+        await house.live_shipments(order),
+        await house.notifications(order),
+    )
+
+
+async def test_reset_of_a_completed_order_has_no_second_effect(house: House) -> None:
+    order = house.order("reset")
+    first = await house.run(order)
+    before = await books(house, order)
+    handle = await reset(house.client, first.saga_id)
+    again = await house.end_of(handle, order)
+    assert again.status is SagaStatus.COMPLETED
+    assert await books(house, order) == before
+
+
+@pytest.mark.parametrize("refused", ["process_payment", "create_shipment"])
+async def test_reset_of_a_compensated_order_stays_undone(house: House, refused: str) -> None:
+    order = house.order("reset")
+    house.injure(order, refused, "refuse")
+    first = await house.run(order)
+    handle = await reset(house.client, first.saga_id)
+    again = await house.end_of(handle, order)
+    assert again.status is SagaStatus.COMPENSATED
+    assert await books(house, order) == (0, 0, 0, 0, 0)
+    assert (await house.record(order)).status == "COMPENSATED"
+
+
+async def test_reset_of_an_order_with_an_accepted_cancel_ends_truthfully(house: House) -> None:
+    order = house.order("reset-cancelled")
+    house.injure(order, "process_payment", "delay", seconds=1)
+    handle = await house.place(order)
+    await house.until(handle, lambda state: state.current_step == "PROCESSING_PAYMENT")
+    await handle.cancel()
+    await house.end_of(handle, order)
+    again = await house.end_of(await reset(house.client, handle.id), order)
+    assert again.status is SagaStatus.COMPENSATED
+    assert await books(house, order) == (0, 0, 0, 0, 0)
+
+
+async def test_one_order_placed_a_hundred_times_at_once_runs_once(house: House) -> None:
+    order = house.order("hundred")
+
+    async def start() -> str | None:
+        handle = await house.client.start_workflow(
+            OrderSaga.run,
+            SagaInput(order=order),
+            id=f"order-{order.order_id}",
+            task_queue="orders",
+            task_timeout=timedelta(seconds=5),
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+        return handle.first_execution_run_id
+
+    runs = await asyncio.gather(*(start() for _ in range(100)))
+    assert len(set(runs)) == 1
+    state = await house.end_of(house.handle(order), order)
+    assert state.status is SagaStatus.COMPLETED
+
+
+async def test_terminated_saga_leaves_its_effects_and_its_record_open(house: House) -> None:
+    """What a terminate costs, and what the audit is there for."""
+    order = house.order("terminated")
+    house.injure(order, "deduct_points", "delay", seconds=1)
+    handle = await house.place(order)
+    await house.until(handle, lambda state: state.current_step == "DEDUCTING_POINTS")
+    await handle.terminate("a test")
+    assert await house.paid(order) == order.amount_charged
+    assert (await house.record(order)).status == "STARTED"
