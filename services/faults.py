@@ -20,10 +20,11 @@ from typing import Any, Self, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from models.errors import RefusedByFault, ServiceFailure
-from models.steps import OPERATIONS
+from models.steps import OPERATIONS, STEPS
 
 S = TypeVar("S")
 
+_FORWARD = frozenset(step.activity for step in STEPS)
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +36,7 @@ class FaultKind(StrEnum):
     """What goes wrong."""
 
     REFUSE = "refuse"
+    """A refusal before the effect; never after an earlier attempt that had one."""
     FAIL = "fail"
     """An error before the effect."""
     LOSE_REPLY = "lose_reply"
@@ -96,6 +98,10 @@ class Faults:
                 " (fault TEXT, operation TEXT, order_id TEXT, times INTEGER NOT NULL,"
                 " PRIMARY KEY (fault, operation, order_id))"
             )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS reached"
+                " (operation TEXT, order_id TEXT, PRIMARY KEY (operation, order_id))"
+            )
         connection.close()
 
     @classmethod
@@ -123,9 +129,11 @@ class Faults:
         order_id = request.order.order_id if hasattr(request, "order") else request.order_id
         fault = self._due(operation, order_id)
         if fault is None:
+            self._note_reached(operation, order_id)
             return await method(request)
         _log.warning("fault %s strikes %s of %s", fault.kind, operation, order_id)
         await _before(fault)
+        self._note_reached(operation, order_id)
         result = await method(request)
         await _after(fault)
         return result
@@ -135,6 +143,7 @@ class Faults:
             if (
                 fault.concerns(operation, order_id)
                 and self._random.random() < fault.probability
+                and not (fault.kind is FaultKind.REFUSE and self._has_reached(operation, order_id))
                 and self._counted(fault, operation, order_id)
             ):
                 return fault
@@ -152,6 +161,27 @@ class Faults:
             ).rowcount
         connection.close()
         return counted == 1
+
+    def _note_reached(self, operation: str, order_id: str) -> None:
+        # A refusal vouches for no effect, so it must not strike once the service was reached.
+        refusable = (
+            fault.kind is FaultKind.REFUSE and fault.concerns(operation, order_id)
+            for fault in self._faults
+        )
+        if operation in _FORWARD and any(refusable):
+            with self._counting() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO reached VALUES (?, ?)", (operation, order_id)
+                )
+            connection.close()
+
+    def _has_reached(self, operation: str, order_id: str) -> bool:
+        with self._counting() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM reached WHERE operation = ? AND order_id = ?", (operation, order_id)
+            ).fetchone()
+        connection.close()
+        return row is not None
 
     def _counting(self) -> sqlite3.Connection:
         try:

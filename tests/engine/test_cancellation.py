@@ -27,6 +27,21 @@ async def test_cancel_request_in_the_middle_of_a_step_is_settled(
     assert state.compensated_steps[0] is step.step
 
 
+@pytest.mark.parametrize("kind", ["fail", "lose_reply"])
+async def test_cancelled_step_that_fails_is_undone_and_not_retried(house: House, kind: str) -> None:
+    order = house.order("raced")
+    house.injure(order, "create_shipment", kind, times=-1)
+
+    async def cancel() -> None:
+        await house.handle(order).cancel()
+        await house.until(house.handle(order), lambda state: state.error_code is not None)
+
+    house.services.before[order.order_id, "create_shipment"] = cancel
+    state = await house.run(order)
+    assert state.error_code is ErrorCode.ORDER_CANCELLED
+    assert state.compensated_steps[0] == "SHIPMENT_CREATED"
+
+
 @pytest.mark.parametrize("at", ["restore_points", "refund_payment", "cancel_order"])
 async def test_cancel_during_the_undo_cuts_nothing_off(house: House, at: str) -> None:
     order = house.order("undo")

@@ -20,7 +20,7 @@ UNDOS = ["restore_points", "refund_payment", "release_inventory", "cancel_order"
 KINDS = ["crash", "crash_after"]
 EVERY = [(operation, kind) for operation in FORWARD + UNDOS for kind in KINDS]
 SOME = [("process_payment", "crash_after"), ("complete_order", "crash_after")]
-FAULTS: list[dict[str, object]] = [
+FAULTS = [
     *(
         {"operation": operation, "kind": kind, "order_id": f"*-{kind}-{operation}*"}
         for operation, kind in EVERY

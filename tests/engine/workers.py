@@ -18,7 +18,7 @@ SECONDS = 30
 class Workers:
     """All workers of a data folder, on a given server, with a fault file."""
 
-    def __init__(self, settings: Settings, address: str, faults: Sequence[dict[str, object]]) -> None:
+    def __init__(self, settings: Settings, address: str, faults: Sequence[Any]) -> None:
         self._home = settings.home
         self._environment = environment(settings.home, TEMPORAL_ADDRESS=address)
         self._faults = settings.home / "faults.json"

@@ -1,15 +1,20 @@
 """What the tests of operators' commands have in common."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from client.actions import ON_INTERVENTIONS, Action
+from client.documents import parse_order
 from client.observation import pending_calls, waiting_tasks
+from client.operators import Operators, new_request_id
 from client.records import Records
 from client.running import saga_id
 from client.sagas import Sagas
-from models.saga import SagaState
+from models.saga import OperatorAction, SagaState
+from models.steps import Step
 from runtime.connection import connect, embedded_server
 from runtime.settings import Settings
 from tests.starter.programs import Outcome, Starter
@@ -49,11 +54,18 @@ async def until_nothing_runs(sagas: Sagas, order_id: str) -> None:
             await asyncio.sleep(0.1)
 
 
-def begin(starter: Starter, document: dict[str, Any]) -> str:
+async def act(sagas: Sagas, action: Action, order_id: str) -> SagaState:
+    """Do as kim would, without a process."""
+    step = Step(STEP) if action in ON_INTERVENTIONS else None
+    by = OperatorAction(actor="kim", reason="고객 요청", step=step)
+    return await Operators(sagas).act(action, order_id, by, request_id=new_request_id())
+
+
+async def begin(sagas: Sagas, document: dict[str, Any]) -> str:
     """Place the order and leave it; its id."""
-    outcome = starter.place(document, "--detach", "--json")
-    assert outcome.exit_code == 0, outcome.stderr
-    return str(document["order_id"])
+    order = parse_order(json.dumps(document).encode())
+    await sagas.place(order)
+    return order.order_id
 
 
 def refusal(outcome: Outcome) -> str:

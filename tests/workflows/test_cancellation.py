@@ -48,6 +48,7 @@ async def house(
 ) -> AsyncIterator[House]:
     home = tmp_path_factory.mktemp("house")
     async with open_house(environment.client, home, cached_workflows=request.param) as house:
+        house.skip = environment.sleep
         yield house
 
 

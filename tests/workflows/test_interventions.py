@@ -39,8 +39,7 @@ async def stuck_at(house: House, *steps: Compensatable) -> tuple[Order, Handle]:
     for step in steps:
         house.injure(order, step.compensation.activity, "fail", times=-1)
     handle = await house.place(order)
-    async with house.skipping_time(handle):
-        await house.until(handle, lambda state: len(state.interventions) == len(steps))
+    await house.until_later(handle, lambda state: len(state.interventions) == len(steps))
     return order, handle
 
 
@@ -117,8 +116,7 @@ async def test_refused_undo_waits_at_once_and_the_machine_leaves_it(house: House
 
     house.services.before[order.order_id, "cancel_shipment"] = hand_over
     handle = await house.place(order)
-    async with house.skipping_time(handle):
-        state = await house.until(handle, lambda state: bool(state.interventions))
+    state = await house.until_later(handle, lambda state: bool(state.interventions))
     assert state.interventions[0].attempts == 1
     assert "with the carrier" in state.interventions[0].last_error
     await act(handle, "claim", by("jimin", Step.SHIPMENT_CREATED))
@@ -188,8 +186,7 @@ async def test_pivot_in_trouble_is_shown_and_can_only_be_retried(house: House) -
     order = house.order("pivot")
     house.injure(order, "complete_order", "fail", times=-1)
     handle = await house.place(order)
-    async with house.skipping_time(handle):
-        state = await house.until(handle, lambda state: bool(state.interventions))
+    state = await house.until_later(handle, lambda state: bool(state.interventions))
     assert state.interventions[0].step is Step.ORDER_COMPLETED
     assert await refusal_of(handle, "claim", by("jimin", Step.ORDER_COMPLETED)) == "FORWARD_ONLY"
     house.heal(order)

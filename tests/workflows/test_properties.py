@@ -71,7 +71,7 @@ stories = some.builds(
 )
 
 
-def examples(count: int) -> Any:
+def examples(count: int) -> settings:
     """So many generated runs; a failure prints the seed and the smallest story that fails."""
     return settings(
         max_examples=count,
@@ -105,16 +105,20 @@ async def tell(house: House, story: Story) -> None:
     for injury in story.injuries:
         house.injure(order, injury.operation, injury.kind, times=injury.times)
     for one in story.interruptions:
-        interrupt(house, order, one)
+        if is_supported(one, story):
+            interrupt(house, order, one)
     handle = await house.place(order)
-    operator = asyncio.create_task(operate(house, order, handle, story))
-    try:
-        state = await house.state_at_end(handle)
-    finally:
-        operator.cancel()
-        house.heal(order)
-    await asyncio.gather(operator, return_exceptions=True)
-    await check(house, order, state, story)
+    await operate(house, order, handle, story)
+    await check(house, order, await house.state_at_end(handle))
+
+
+def is_supported(one: Interruption, story: Story) -> bool:
+    """The time-skipping server loses an activity that fails after its cancel was requested.
+
+    The real one does not: `tests/engine/test_cancellation.py` has that case.
+    """
+    failing = {injury.operation for injury in story.injuries if injury.kind != "refuse"}
+    return one.action == "hold" or one.operation not in failing
 
 
 def interrupt(house: House, order: Order, one: Interruption) -> None:
@@ -147,7 +151,7 @@ async def attempt(handle: WorkflowHandle[OrderSaga, SagaState], verb: str, step:
 async def operate(
     house: House, order: Order, handle: WorkflowHandle[OrderSaga, SagaState], story: Story
 ) -> None:
-    """The operator of the story: looks at the order again and again, and does what is due."""
+    """The operator of the story: looks at the order each second, and does what is due."""
     while True:
         state = await handle.query(OrderSaga.state)
         if state.status in TERMINAL:
@@ -157,7 +161,7 @@ async def operate(
         for case in state.interventions:
             if needs_operator(case, story):
                 await settle(house, order, handle, case, story.operator)
-        await asyncio.sleep(0.02)
+        await house.skip(1)
 
 
 def needs_operator(case: Intervention, story: Story) -> bool:
@@ -186,7 +190,7 @@ async def settle(
         await attempt(handle, verb, case.step)
 
 
-async def check(house: House, order: Order, state: SagaState, story: Story) -> None:
+async def check(house: House, order: Order, state: SagaState) -> None:
     assert state.status in TERMINAL
     assert state.interventions == []
     assert state.held is None
