@@ -224,9 +224,9 @@ class House:
             sum(line.quantity for line in order.lines) if stands else 0
         )
         assert await self.live_shipments(order) == (1 if stands else 0)
-        assert await self.notifications(order) == (
-            1 if "NOTIFICATION_SENT" in state.executed_steps else 0
-        )
+        # One whose reply was lost may be on its way without counting as sent.
+        sent = "NOTIFICATION_SENT" in state.executed_steps
+        assert int(sent) <= await self.notifications(order) <= int(stands)
         await ledgers.balance(self.stores[Service.POINTS], order.customer_id)
         for line in order.lines:
             await ledgers.stock(self.stores[Service.INVENTORY], line.product_id)

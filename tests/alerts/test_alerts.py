@@ -218,6 +218,7 @@ async def test_address_of_no_use_is_said_to_be_so(address: str) -> None:
     assert unusable_targets([SecretStr(DOWN), SecretStr(address)]) == [1]
 
 
+@pytest.mark.long
 async def test_slow_target_is_given_up_before_the_call_is() -> None:
     with http_target() as slow:
         slow.slowness = 5.5
