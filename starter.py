@@ -35,7 +35,8 @@ exit status:
   0  done                          3  nothing reachable: server, store or worker
   1  the order ended COMPENSATED   4  refused: a conflict, or too late; the message
      or FAILED                        says what is possible now
-  2  bad input or usage          130  stopped by Ctrl-C
+  2  bad input or usage            5  the audit found something
+                                 130  stopped by Ctrl-C
 """
 PLACE = """\
 Place the order that FILE describes and follow it to its end.
@@ -49,6 +50,10 @@ notification_email may be left out:
    "items": [{"product_id": "PROD-789", "quantity": 2, "price": 50.0}],
    "total_amount": 100.0, "currency": "USD", "points_to_use": 10,
    "payment_method": "credit_card", "shipping_address": "1 Main Street"}
+"""
+AUDIT = """\
+Check every rule over the six stores and Temporal, and say what breaks one. Changes nothing.
+docs/operations.md has each rule, and what to do when something breaks it.
 """
 LOAD = """\
 Place many sample orders and measure how long each takes to end. The run has products
@@ -109,6 +114,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     json_argument(load)
 
+    audit = _command(commands, "audit", "check the effects of every order", AUDIT)
+    json_argument(audit)
+
     add_operator_commands(
         lambda name, summary, description: _command(commands, name, summary, description)
     )
@@ -156,8 +164,6 @@ async def run(arguments: argparse.Namespace) -> int:
     # Before the SDK is loaded: a bad document is refused in a fraction of the time.
     order = _read_order(arguments.file) if arguments.command == "place" else None
 
-    from client import commands
-    from client.load import LoadPlan
     from runtime.logs import configure_logs
     from runtime.settings import Settings
 
@@ -167,11 +173,24 @@ async def run(arguments: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"log_level": "WARNING"})
     configure_logs(settings)
     if order is not None:
+        from client import commands
+
         return await commands.place(
             settings, own_workers, order, detach=arguments.detach, as_json=arguments.json
         )
     if arguments.command in (*Action, "interventions"):
         return await _operate(settings, arguments)
+    if arguments.command == "audit":
+        from audit.command import run_audit
+
+        return await run_audit(settings, as_json=arguments.json)
+    return await _look(settings, arguments)
+
+
+async def _look(settings: "Settings", arguments: argparse.Namespace) -> int:
+    from client import commands
+    from client.load import LoadPlan
+
     match arguments.command:
         case "show":
             return await commands.show(settings, arguments.order_id, as_json=arguments.json)

@@ -15,14 +15,19 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.alerts import AlertActivities
+from activities.alerts import AlertActivities, unusable_targets
+from activities.audits import AuditActivities
 from activities.inventory import InventoryActivities
 from activities.notifications import NotificationsActivities
 from activities.orders import OrdersActivities
 from activities.payments import PaymentsActivities
 from activities.points import PointsActivities
 from activities.shipping import ShippingActivities
+from audit import stores as audit_stores
+from audit.auditor import audit
+from client.audits import schedule_audits
 from client.documents import DocumentError, read_shop
+from models.calls import AuditSummary
 from models.documents import Shop
 from models.steps import Service
 from runtime.connection import connect, find_server
@@ -43,11 +48,12 @@ from services.payments.sandbox import SandboxGateway
 from services.payments.service import PaymentsService
 from services.points.service import PointsService
 from services.shipping.service import ShippingService
+from workflows.audit_run import AuditRun
 from workflows.order_saga import OrderSaga
 from workflows.prepare_shop import PrepareShop
 
 SAMPLE_SHOP = Path(__file__).parent / "examples" / "shop.json"
-WORKFLOWS: Sequence[type] = (OrderSaga, PrepareShop)
+WORKFLOWS: Sequence[type] = (OrderSaga, PrepareShop, AuditRun)
 
 # A killed worker's sticky queue delays its orders by so much; shorter, and a busy worker
 # loses its cache to itself.
@@ -153,7 +159,7 @@ def _worker(
         client,
         task_queue=name,
         workflows=WORKFLOWS if orders else (),
-        activities=_activities(name, service, settings),
+        activities=_activities(name, service, settings, client),
         workflow_runner=SANDBOX,
         interceptors=[Heartbeats()],
         max_cached_workflows=cached_workflows,
@@ -164,16 +170,21 @@ def _worker(
     )
 
 
-def _activities(name: Service, service: Any, settings: Settings) -> list[Callable[..., Any]]:
+def _activities(
+    name: Service, service: Any, settings: Settings, client: Client
+) -> list[Callable[..., Any]]:
     match name:
         case Service.ORDERS:
             orders = OrdersActivities(service)
             alerts = AlertActivities(settings.alert_urls)
+            audits = AuditActivities(lambda: _audit(settings, client))
             return [
                 orders.create_order,
                 orders.complete_order,
                 orders.cancel_order,
                 alerts.send_alert,
+                alerts.send_audit_alert,
+                audits.run_audit,
             ]
         case Service.INVENTORY:
             inventory = InventoryActivities(service)
@@ -195,6 +206,16 @@ def _activities(name: Service, service: Any, settings: Settings) -> list[Callabl
             return [NotificationsActivities(service).send_notification]
 
 
+async def _audit(settings: Settings, client: Client) -> AuditSummary:
+    async with audit_stores.opened(settings) as stores:
+        report = await audit(stores, client)
+    return AuditSummary(
+        orders=sum(report.orders.values()),
+        findings=report.finding_count,
+        findings_by_rule=report.findings_by_rule,
+    )
+
+
 @contextlib.asynccontextmanager
 async def _server(settings: Settings) -> AsyncIterator[Server]:
     """The server to work for; the data folder's own where no other is configured or answers."""
@@ -214,6 +235,8 @@ async def work(options: WorkerOptions, settings: Settings) -> int:
         await register_search_attributes(client)
         try:
             async with running_workers(settings, client, options) as runs:
+                if Service.ORDERS in options.services:
+                    await _schedule_audits(settings, client)
                 logger.info(
                     "workers are polling",
                     extra={
@@ -227,6 +250,21 @@ async def work(options: WorkerOptions, settings: Settings) -> int:
         except StoreUnavailable as unavailable:
             raise CommandError(str(unavailable), ExitCode.NOT_REACHABLE) from None
     return ExitCode.DONE
+
+
+async def _schedule_audits(settings: Settings, client: Client) -> None:
+    every = timedelta(seconds=settings.audit_every) if settings.audit_every else None
+    await schedule_audits(client, every, len(settings.alert_urls))
+
+
+def _check_alert_targets(settings: Settings) -> None:
+    if settings.alert_urls and (unusable := unusable_targets(settings.alert_urls)):
+        numbers = ", ".join(str(index + 1) for index in unusable)
+        raise CommandError(
+            f"ORDER_SAGA_ALERT_URLS: no alert can be sent to address {numbers} of "
+            f"{len(settings.alert_urls)}",
+            ExitCode.BAD_INPUT,
+        )
 
 
 def _options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
@@ -280,6 +318,7 @@ async def main() -> int:
     arguments = _parser().parse_args()
     settings = Settings.load()
     configure_logs(settings)
+    _check_alert_targets(settings)
     return await work(_options(arguments, settings), settings)
 
 

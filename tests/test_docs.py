@@ -215,6 +215,7 @@ def test_architecture_has_the_timeouts_of_every_preset() -> None:
         "must_succeed": calls.must_succeed(shipping, ""),
         "notification": calls.notification(SEND_NOTIFICATION),
         "alert": calls.alert(""),
+        "audit": calls.audit(),
     }
     for name, config in presets.items():
         retries, limit = config["retry_policy"], config["schedule_to_close_timeout"]

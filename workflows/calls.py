@@ -44,6 +44,13 @@ _NOTIFICATION_LIMIT = timedelta(seconds=30)
 # An alert is worth an hour's outage of its target; later it is old news, and the
 # intervention is still in the list of open ones.
 _ALERT_LIMIT = timedelta(hours=1)
+# Some 2 000 orders a second: enough for millions.
+_AUDIT_LIMIT = timedelta(hours=1)
+_AUDIT_RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=5),
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=3,
+)
 
 
 def forward(step: Compensatable, budget: timedelta) -> ActivityConfig:
@@ -69,6 +76,12 @@ def notification(step: ForwardOnly) -> ActivityConfig:
 def alert(summary: str) -> ActivityConfig:
     """One alert to one target."""
     return _remote(Service.ORDERS, _ENDLESS_RETRIES, summary, limit=_ALERT_LIMIT)
+
+
+def audit() -> ActivityConfig:
+    """A whole audit: it reads every order there is, and the next one comes by schedule."""
+    config = _remote(Service.ORDERS, _AUDIT_RETRIES, "audit")
+    return config | ActivityConfig(start_to_close_timeout=_AUDIT_LIMIT)
 
 
 def local_attempt(summary: str) -> LocalActivityConfig:

@@ -179,9 +179,7 @@ class Interventions:
         """Refuse to resolve or abandon what the actor has not claimed."""
         case = self._case(action)
         if case.record.claimed_by is None:
-            raise conflict(
-                "NOT_CLAIMED", f"claim {action.step} first: the machine still retries it"
-            )
+            raise conflict("NOT_CLAIMED", f"claim {action.step} first")
         if case.record.claimed_by != action.actor:
             raise conflict(
                 "CLAIMED_BY_ANOTHER", f"{action.step} is claimed by {case.record.claimed_by}"

@@ -9,7 +9,7 @@ import pytest
 
 from client.documents import DocumentError, parse_order
 
-SEED: dict[str, Any] = {
+SAMPLE: dict[str, Any] = {
     "order_id": "ORD-123",
     "customer_id": "CUST-456",
     "items": [{"product_id": "PROD-789", "quantity": 2, "price": 50.0}],
@@ -26,14 +26,14 @@ NO_QUANTITIES: list[object] = [
 
 
 def written(**changes: Any) -> bytes:
-    """The seed's order with other fields; a `...` leaves the field out."""
-    document = copy.deepcopy(SEED) | changes
+    """The sample order with other fields; a `...` leaves the field out."""
+    document = copy.deepcopy(SAMPLE) | changes
     kept = {name: value for name, value in document.items() if value is not ...}
     return json.dumps(kept).encode()
 
 
 def with_line(**changes: Any) -> bytes:
-    return written(items=[SEED["items"][0] | changes], total_amount=..., points_to_use=0)
+    return written(items=[SAMPLE["items"][0] | changes], total_amount=..., points_to_use=0)
 
 
 def refusal_of(data: bytes) -> str:
@@ -46,7 +46,7 @@ def refusal_of(data: bytes) -> str:
     return message
 
 
-def test_takes_the_seeds_own_example() -> None:
+def test_takes_the_documented_example() -> None:
     order = parse_order(written())
     assert order.order_id == "ORD-123"
     assert order.lines[0].unit_price == 5000
@@ -138,7 +138,7 @@ def test_refuses_decimals_that_binary_or_rounded_arithmetic_would_lose() -> None
         ({"items": {}}, "items: must be a list"),
         ({"items": "PROD-789"}, "items: must be a list"),
         ({"items": [1]}, "items[0]: must be an object"),
-        ({"items": SEED["items"] * 101}, "items: must have at most 100 entries"),
+        ({"items": SAMPLE["items"] * 101}, "items: must have at most 100 entries"),
         ({"items": ...}, "items: is missing"),
         ({"customer_id": ...}, "customer_id: is missing"),
         ({"payment_method": ...}, "payment_method: is missing"),
