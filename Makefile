@@ -19,8 +19,8 @@ run: $(READY) ## place a sample order and one that is undone, and watch both
 up: $(READY) ## run the Temporal server and all workers until Ctrl-C
 	@exec $(BIN)/python worker.py
 
-test: $(READY) ## all tests but the long ones
-	$(BIN)/python -m pytest
+test: $(READY) ## all tests but the long ones, on two cores
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-all: $(READY) ## all tests, the long ones too
 	$(BIN)/python -m pytest -m 'long or not long'

@@ -81,8 +81,8 @@ def parse_arguments() -> argparse.Namespace:
     listing = _command(commands, "list", "list the newest orders")
     listing.add_argument(
         "--status",
-        type=SagaStatus,
-        choices=tuple(SagaStatus),
+        type=str,
+        choices=[status.value for status in SagaStatus],
         metavar="STATUS",
         help=f"only those with this status: {', '.join(SagaStatus)}",
     )

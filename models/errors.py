@@ -84,6 +84,9 @@ class ServiceFailure(DomainError):
     """The service failed; whether the call had an effect is unknown."""
 
 
-REFUSALS = frozenset(refusal.__name__ for refusal in Refusal.__subclasses__())
+REFUSALS = frozenset(refusal.__name__ for refusal in Refusal.__subclasses__()) - {
+    KeyReused.__name__
+}
 """The wire names that mean "no, and nothing happened". A name that the reader does not know
-counts as an unknown outcome, which is always safe: it is undone."""
+counts as an unknown outcome, which is always safe: it is undone. So does `KeyReused`: this call
+had no effect, but one under the same key was made before and may have had one."""

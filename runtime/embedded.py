@@ -27,11 +27,17 @@ from runtime.connection import probe, recorded_server
 from runtime.file_locks import FileLock, held_alone
 from runtime.program import on_hard_exit
 from runtime.server import Found, Server
-from runtime.server_process import EmbeddedServerError, bound_log, ended_early, log_tail, spawn
+from runtime.server_process import (
+    EmbeddedServerError,
+    bound_log,
+    ended_early,
+    log_tail,
+    port_was_taken,
+    spawn,
+)
 from runtime.server_record import (
     ServerRecord,
     read_record,
-    remove_record,
     running_server,
     write_record,
 )
@@ -124,10 +130,10 @@ class EmbeddedServer:
             try:
                 write_record(self._home, record)
                 await self._until_ready(record, _START_SECONDS)
-            except BaseException as error:
+            except BaseException:
                 await _finish(self._stop(record))
                 # Between our choice of a free port and the server's use of it, it may be taken.
-                if not remaining or "address already in use" not in str(error):
+                if not remaining or not port_was_taken(self._home):
                     raise
                 previous = None
             else:
@@ -151,8 +157,8 @@ class EmbeddedServer:
 
     async def _stop(self, record: ServerRecord | None) -> None:
         if record is not None:
+            # Its record stays: the next server gets its ports, so that links go on working.
             await asyncio.to_thread(processes.end, record.process, patience=self.stop_seconds)
-        remove_record(self._home)
 
     async def _watch(self, record: ServerRecord) -> None:
         """Start the server again should it end, for all who use it."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Any
 
+from temporalio import activity
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -18,7 +20,7 @@ class Heartbeats(Interceptor):
     """Beats the heartbeat of each remote activity that has a heartbeat timeout while it runs.
 
     Beats come each second, or twice per heartbeat timeout where that is shorter; a call that
-    takes less costs nothing. They also bring cancel requests to the activity.
+    takes less costs nothing. A cancel request does not cut a call off: see `_settled`.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
@@ -52,8 +54,9 @@ class _BeatingActivity(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         interval = min(1.0, info.heartbeat_timeout.total_seconds() / 2)
         beats = asyncio.create_task(self._beat_each(interval))
+        call = asyncio.ensure_future(super().execute_activity(input))
         try:
-            return await super().execute_activity(input)
+            return await _settled(call, info.start_to_close_timeout)
         finally:
             beats.cancel()
 
@@ -65,3 +68,27 @@ class _BeatingActivity(ActivityInboundInterceptor):
             except Exception:
                 # The activity itself goes on; without beats the server will soon retry it.
                 logger.exception("a heartbeat failed")
+
+
+async def _settled(call: "asyncio.Future[Any]", limit: timedelta | None) -> Any:
+    """The call's result, also when its cancel is requested: what has begun is finished.
+
+    Cut off in the middle, a call whose effect has landed would be told as cancelled, and a person
+    who took an undo over would do it a second time. The start-to-close timeout bounds the wait;
+    any other end of the attempt (a timeout, the worker's own end) does cut it off.
+    """
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        if not call.done() and _only_requested():
+            await asyncio.wait({call}, timeout=limit.total_seconds() if limit else None)
+        if call.done() and not call.cancelled():
+            return call.result()
+        raise
+    finally:
+        call.cancel()
+
+
+def _only_requested() -> bool:
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested and not details.worker_shutdown

@@ -83,13 +83,24 @@ def ended_early(home: Path) -> str:
     return f"the embedded Temporal server ended at once; its log says: {log_tail(home)}"
 
 
+def port_was_taken(home: Path) -> bool:
+    """Whether the server says that another program has one of its ports."""
+    return any("address already in use" in line for line in _log_lines(home))
+
+
 def log_tail(home: Path) -> str:
-    """The end of the server's log, on one line."""
+    """What the server's log says of its end, on one line: the first error, or its last lines."""
+    lines = _log_lines(home)
+    errors = [line for line in lines if "level=ERROR" in line or line.startswith("panic:")]
+    telling = errors[:1] or lines[-3:]
+    return " | ".join(printable(line) for line in telling)[-1000:] or "nothing"
+
+
+def _log_lines(home: Path) -> list[str]:
     try:
-        lines = log_file(home).read_text(encoding="utf-8", errors="replace").splitlines()
+        return log_file(home).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return "nothing"
-    return " | ".join(printable(line) for line in lines[-3:])[-1000:] or "nothing"
+        return []
 
 
 def bound_log(home: Path) -> None:

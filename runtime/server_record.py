@@ -49,12 +49,6 @@ def write_record(home: Path, record: ServerRecord) -> None:
         raise
 
 
-def remove_record(home: Path) -> None:
-    """Forget the server."""
-    with contextlib.suppress(FileNotFoundError):
-        _path(home).unlink()
-
-
 def read_record(home: Path) -> ServerRecord | None:
     """The record as it stands, of a server that may have gone; None if there is no readable one."""
     try:

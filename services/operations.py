@@ -80,6 +80,8 @@ class Call(Generic[Answer]):
     answers: type[Answer]
     fences: tuple[str, ...] = ()
     """The operations that must never again have an effect; only an undo has some."""
+    keeps_refusals: bool = True
+    """Whether a refusal is the answer for good. An undo's never is."""
     fences_only: str | None = None
     """The content that the fenced operations were asked with, if the undo knows it."""
 
@@ -101,7 +103,9 @@ def forward(
     `content` is what must be the same when the call is repeated: business content only, no time,
     because a reset workflow asks again at another one.
     """
-    return Call(order_id, step.activity, content_hash(content), answers)
+    # The pivot is retried until it succeeds, so a refusal of it must be able to pass.
+    keeps = isinstance(step, Compensatable)
+    return Call(order_id, step.activity, content_hash(content), answers, keeps_refusals=keeps)
 
 
 def undo(
@@ -254,7 +258,7 @@ class Operations:
             async with connection.savepoint():
                 result = await effect(connection)
         except Refusal as refusal:
-            if call.fences:
+            if call.fences or not call.keeps_refusals:
                 await connection.execute(delete(self._table).where(self._table.c.key == call.key))
             else:
                 kept = {"refusal": type(refusal).__name__, "message": str(refusal)}

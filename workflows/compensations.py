@@ -41,7 +41,7 @@ class Compensations:
     ) -> None:
         """Register the undo of a step that is about to run.
 
-        `argument` is called when the undo begins; the same value is used for every attempt.
+        `argument` is called each time the undo is scheduled.
         """
         self._stack.append(_Undo(step, activity, argument))
 
@@ -75,7 +75,13 @@ class Compensations:
     async def _close(self, undo: _Undo) -> None:
         self._journal.began(undo.step.compensation.running)
         settlement = await self._interventions.see_through(
-            MustSucceed(undo.step.step, undo.step.service, undo.activity, undo.argument())
+            MustSucceed(
+                undo.step.step,
+                undo.step.service,
+                undo.step.compensation.running,
+                undo.activity,
+                undo.argument,
+            )
         )
         if settlement is Settlement.ABANDONED:
             self._abandoned = True

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from activities.alerts import AlertActivities
 from models.calls import SendAlertInput
@@ -33,9 +33,12 @@ class MustSucceed:
 
     step: Step
     service: Service
+    running: str
+    """`current_step` while it runs."""
     activity: Callable[[Any, Any], Any]
     """The activity's method, for example `InventoryActivities.release_inventory`."""
-    argument: Any
+    argument: Callable[[], Any]
+    """Called for each scheduling, so that the order's record has the latest state."""
     forward_only: bool = False
     """The pivot: no person can do it by hand or give it up."""
 
@@ -57,6 +60,7 @@ class _Case:
     interrupted: bool = False
     """A person has ended the attempt in flight."""
     settlement: Settlement | None = None
+    alerts: list["asyncio.Task[None]"] = field(default_factory=list)
 
     def interrupt(self) -> None:
         """End the attempt in flight, if there is one; it is settled, not abandoned."""
@@ -77,9 +81,6 @@ class Interventions:
         self._journal = journal
         self._alert_targets = alert_targets
         self._open: dict[Step, _Case] = {}
-        # Kept, or the event loop would forget them; not awaited: an alert that has not reached
-        # its target when the case is closed has nobody left to fetch.
-        self._alerts: list[asyncio.Task[None]] = []
 
     def is_open(self, step: Step) -> bool:
         """Whether the step waits for a person (or for a late success)."""
@@ -88,7 +89,7 @@ class Interventions:
     async def see_through(self, call: MustSucceed) -> Settlement:
         """Make the call until it has succeeded or a person has settled it."""
         try:
-            await self._start(call, calls.first_attempts(call.service, call.name))
+            await self._start(call, calls.first_attempts(call.service, call.running))
         except ActivityError as failure:
             return await self._intervene(call, failure)
         return Settlement.DONE
@@ -109,6 +110,9 @@ class Interventions:
             case.settlement = await self._settle(case)
         finally:
             del self._open[call.step]
+            # What has not reached its target by now would fetch a person for nothing.
+            for alert in case.alerts:
+                alert.cancel()
         self._journal.intervention_closed(record, case.settlement.value)
         return case.settlement
 
@@ -122,9 +126,8 @@ class Interventions:
             )
             if case.settlement is not None:
                 return case.settlement
-            case.attempt = self._start(
-                case.call, calls.must_succeed(case.call.service, case.call.name)
-            )
+            summary = f"{case.call.running}, until it succeeds"
+            case.attempt = self._start(case.call, calls.must_succeed(case.call.service, summary))
             try:
                 await case.attempt
             except (ActivityError, asyncio.CancelledError) as failure:
@@ -140,11 +143,11 @@ class Interventions:
     def _start(
         self, call: MustSucceed, options: Mapping[str, Any]
     ) -> "workflow.ActivityHandle[Any]":
-        return workflow.start_activity_method(call.activity, call.argument, **options)
+        return workflow.start_activity_method(call.activity, call.argument(), **options)
 
     def _alert(self, case: _Case) -> None:
         """Tell every target, each in an activity of its own: a retry reaches only who failed."""
-        self._alerts += [
+        case.alerts += [
             asyncio.create_task(self._alert_target(case, target))
             for target in range(self._alert_targets)
         ]
@@ -159,6 +162,8 @@ class Interventions:
                 **calls.alert(f"alert target {target}: {case.call.name}"),
             )
         except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                return
             self._journal.warned(f"alert target {target}: {calls.reason_of(failure)}")
         else:
             case.record.alerted = True

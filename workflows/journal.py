@@ -28,8 +28,8 @@ class Journal:
     """Owns the `SagaState` and keeps search attributes, current details and log in step with it."""
 
     def __init__(self, order: Order, kind: SagaKind) -> None:
-        now = workflow.now()
-        self.state = SagaState.at_start(order, kind, workflow.info().workflow_id, now)
+        now, info = workflow.now(), workflow.info()
+        self.state = SagaState.at_start(order, kind, info.workflow_id, info.workflow_start_time)
         # What whoever placed the order has set at the start.
         self._published_status, self._published_need = SagaStatus.STARTED, False
         self._running_since = now

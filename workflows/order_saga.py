@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 # The sandbox loads this file anew for every saga, but not what is imported here: that would take
 # a quarter of a worker's time. tests/test_architecture.py keeps these modules deterministic.
@@ -91,7 +91,6 @@ class OrderSaga:
             deadline.cancel()
             await self._undo()
         else:
-            deadline.cancel()
             await self._complete_order()  # The pivot: from here on the order only goes forward.
             await self._send_notification()
 
@@ -159,24 +158,18 @@ class OrderSaga:
 
     async def _complete_order(self) -> None:
         self._journal.began(COMPLETE_ORDER.running)
-        closed = self._journal.closing(SagaStatus.COMPLETED, last_step=COMPLETE_ORDER.step)
-        argument = CloseOrderInput(order=self._order, state=closed)
-        try:
-            await workflow.execute_local_activity_method(
+        # Remote, unlike create_order: a local activity is on record only after its effect, so a
+        # worker that died in between would leave a completed order that could still be cancelled.
+        await self._interventions.see_through(
+            MustSucceed(
+                COMPLETE_ORDER.step,
+                COMPLETE_ORDER.service,
+                COMPLETE_ORDER.running,
                 OrdersActivities.complete_order,
-                argument,
-                **calls.local_attempt(COMPLETE_ORDER.running),
+                self._closed_as_completed,
+                forward_only=True,
             )
-        except FailureError:
-            await self._interventions.see_through(
-                MustSucceed(
-                    COMPLETE_ORDER.step,
-                    COMPLETE_ORDER.service,
-                    OrdersActivities.complete_order,
-                    argument,
-                    forward_only=True,
-                )
-            )
+        )
         self._journal.executed(COMPLETE_ORDER.step)
         self._journal.ended(SagaStatus.COMPLETED)
 
@@ -201,6 +194,10 @@ class OrderSaga:
 
     def _undone_order(self) -> CompensationInput:
         return CompensationInput.of(self._order)
+
+    def _closed_as_completed(self) -> CloseOrderInput:
+        closed = self._journal.closing(SagaStatus.COMPLETED, last_step=COMPLETE_ORDER.step)
+        return CloseOrderInput(order=self._order, state=closed)
 
     def _closed_as_undone(self) -> CloseOrderInput:
         closed = self._journal.closing(self._compensations.outcome, last_step=CREATE_ORDER.step)

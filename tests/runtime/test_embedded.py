@@ -29,7 +29,7 @@ async def test_serves_while_the_block_runs_and_no_longer(settings: Settings) -> 
         assert embedded_server(settings) == server
         assert answer.config.workflow_execution_retention_ttl.ToTimedelta().days == 30
     assert embedded_server(settings) is None
-    assert not (settings.home / "temporal.json").exists()
+    assert running_server(settings.home) is None
     assert await probe(server) is None
 
 

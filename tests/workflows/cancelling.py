@@ -12,7 +12,7 @@ from tests.house import House
 from workflows.order_saga import OrderSaga
 
 CUSTOMER = OperatorAction(actor="customer", reason="changed my mind")
-LOCAL = {"create_order", "complete_order"}
+LOCAL = {"create_order"}
 
 
 def is_before_pivot(operation: str) -> bool:
