@@ -63,20 +63,20 @@ the order ends FAILED.
 
 def add_operator_commands(make: MakeCommand) -> None:
     """Add the operators' commands. Their arguments: `order_id`, `step`, `by`, `reason`, `json`."""
-    cancel = make(Action.CANCEL, "undo an order that is not completed", _CANCEL)
+    cancel = make(Action.CANCEL.value, "undo an order that is not completed", _CANCEL)
     order_argument(cancel)
     _who_and_why(cancel, default=_login_name())
     for action, summary, description in (
         (Action.HOLD, "let no new step of an order start", _HOLD),
         (Action.RESUME, "let a held order go on", _RESUME),
     ):
-        on_order = make(action, summary, description)
+        on_order = make(action.value, summary, description)
         order_argument(on_order)
         _who_and_why(on_order)
     listing = make("interventions", "list what waits for a person", _INTERVENTIONS)
     json_argument(listing)
     for action in ON_INTERVENTIONS:
-        on_step = make(action, *_ON_STEPS[action])
+        on_step = make(action.value, *_ON_STEPS[action])
         order_argument(on_step)
         on_step.add_argument("step", metavar="STEP", help=_STEP_HELP)
         _who_and_why(on_step)

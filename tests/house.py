@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class InjuredServices(Faults):
         self.injuries = injuries
         self.before: dict[tuple[str, str], Hook] = {}
         """By order id and operation: what to do before the operation's effect."""
+        self.calls: Counter[tuple[str, str]] = Counter()
+        """How often each operation of each order has been called."""
         self.after: dict[tuple[str, str], Hook] = {}
         """The same, after the effect and before the reply."""
 
@@ -72,6 +75,7 @@ class InjuredServices(Faults):
         self, operation: str, method: Callable[[Any], Awaitable[Any]], request: Any
     ) -> Any:
         order_id = request.order.order_id if hasattr(request, "order") else request.order_id
+        self.calls[order_id, operation] += 1
         if hook := self.before.pop((order_id, operation), None):
             await hook()
         result = await super().call(operation, method, request)
@@ -155,6 +159,12 @@ class House:
             if isinstance(failure.cause, ApplicationError) and failure.cause.type == "SagaFailed":
                 return SagaState.model_validate(failure.cause.details[0])
             raise
+
+    async def until_called(self, order: Order, operation: str, times: int) -> None:
+        """Wait until the service has been asked so often for this operation of the order."""
+        async with asyncio.timeout(60):
+            while self.services.calls[order.order_id, operation] < times:
+                await asyncio.sleep(0.02)
 
     async def until_later(
         self,

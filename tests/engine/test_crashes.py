@@ -1,5 +1,6 @@
 """Workers that die in the middle of an order: it ends right all the same, each step once."""
 
+import asyncio
 import statistics
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -66,6 +67,24 @@ async def test_order_ends_right_when_its_worker_is_killed(
     assert len(state.executed_steps) == 7
 
 
+@pytest.mark.parametrize("by", ["cancel", "deadline"])
+async def test_completed_order_is_not_undone_though_its_worker_died_at_the_pivot(
+    house: House, workers: Workers, by: str
+) -> None:
+    order = house.order("crash_after-complete_order")
+    handle = await house.place(order, deadline_seconds=900 if by == "cancel" else 3)
+    await workers.until_dead()
+    assert (await house.record(order)).status == "COMPLETED"
+    if by == "cancel":
+        await handle.cancel()
+    else:
+        await asyncio.sleep(4)  # the deadline passes while nobody works
+    await workers.start()
+    state = await house.end_of(handle, order)
+    assert state.status is SagaStatus.COMPLETED
+    assert state.error_code is None
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_order_ends_right_wherever_its_worker_is_killed(
@@ -101,14 +120,18 @@ async def test_next_step_follows_soon_after_a_kill(
     assert max(delays) <= 10
 
 
-async def test_terminated_worker_finishes_what_it_has_begun(house: House, workers: Workers) -> None:
+async def test_terminated_worker_finishes_what_it_has_begun(
+    house: House, workers: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
     order = house.order("drain")
     handle = await house.place(order)
     await house.until(handle, lambda state: state.current_step == "CREATING_SHIPMENT")
-    await workers.stop()
+    seconds = await workers.stop()
     await workers.start()
     state = await house.end_of(handle, order)
     assert state.status is SagaStatus.COMPLETED
+    with capsys.disabled():
+        print(f"\nSIGTERM with a call of 1 s under way: ended after {seconds:.1f} s")  # noqa: T201
     assert await attempts(handle, "create_shipment") == 1
 
 

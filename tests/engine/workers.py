@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -66,15 +67,17 @@ class Workers:
             assert await self._process.wait() != 0
             await self._reading
 
-    async def stop(self) -> None:
-        """SIGTERM; the process drains and exits with 0."""
+    async def stop(self) -> float:
+        """SIGTERM; the process drains and exits with 0, after so many seconds."""
         assert self._process is not None
         if self._process.returncode is not None:
-            return
+            return 0.0
+        began = time.monotonic()
         self._process.terminate()
         async with asyncio.timeout(SECONDS):
             assert await self._process.wait() == 0
             await self._reading
+        return time.monotonic() - began
 
 
 def _shop_document() -> dict[str, Any]:

@@ -171,7 +171,7 @@ async def test_says_why_when_the_server_cannot_start(settings: Settings) -> None
         async with EmbeddedServer.running(settings):
             pytest.fail("there is no server")
     assert "\n" not in str(raised.value)
-    assert not record_file(settings).exists()
+    assert running_server(settings.home) is None
     assert database(settings.home).exists()
 
 
