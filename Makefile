@@ -20,7 +20,7 @@ up: $(READY) ## run the Temporal server and all workers until Ctrl-C
 	@exec $(BIN)/python worker.py
 
 test: $(READY) ## all tests but the long ones, on two cores
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-all: $(READY) ## all tests, the long ones too
 	$(BIN)/python -m pytest -m 'long or not long'

@@ -197,8 +197,9 @@ async def _look(settings: "Settings", arguments: argparse.Namespace) -> int:
         case "watch":
             return await commands.watch(settings, arguments.order_id)
         case "list":
+            status = SagaStatus(arguments.status) if arguments.status else None
             return await commands.list_orders(
-                settings, arguments.status, arguments.limit, as_json=arguments.json
+                settings, status, arguments.limit, as_json=arguments.json
             )
         case "load":
             plan = LoadPlan(arguments.orders, arguments.concurrency, arguments.rate)
