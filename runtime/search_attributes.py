@@ -84,7 +84,9 @@ async def _add(client: Client, name: str) -> None:
 async def _wait_until_listed(client: Client) -> None:
     try:
         async with asyncio.timeout(_LISTED_WITHIN_SECONDS):
-            while SEARCH_ATTRIBUTES.keys() - (await _listed(client) or {}).keys():  # noqa: ASYNC110
+            while (  # noqa: ASYNC110 - the server cannot wake us
+                SEARCH_ATTRIBUTES.keys() - (await _listed(client) or {}).keys()
+            ):
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         raise SearchAttributesMissing(

@@ -131,7 +131,9 @@ async def test_terminated_worker_finishes_what_it_has_begun(
     state = await house.end_of(handle, order)
     assert state.status is SagaStatus.COMPLETED
     with capsys.disabled():
-        print(f"\nSIGTERM with a call of 1 s under way: ended after {seconds:.1f} s")  # noqa: T201
+        print(  # noqa: T201 -- a figure that is reported
+            f"\nSIGTERM with a call of 1 s under way: ended after {seconds:.1f} s"
+        )
     assert await attempts(handle, "create_shipment") == 1
 
 

