@@ -40,11 +40,9 @@ class AlertActivities:
 
     @activity.defn(name="send_audit_alert")
     async def send_audit_alert(self, call: SendAuditAlertInput) -> None:
-        """Tell one target what a scheduled audit found; retried like `send_alert`."""
-        summary = call.summary
-        title = f"The audit found {summary.findings} violations in {summary.orders} orders"
-        rules = [f"{rule}: {count}" for rule, count in summary.findings_by_rule.items()]
-        body = [*rules, "", "Which orders, and what to do:", "  python starter.py audit"]
+        """Tell one target how a scheduled audit went wrong; retried like `send_alert`."""
+        title, lines = _audit_news(call)
+        body = [*lines, "", "Which orders, and what to do:", "  python starter.py audit"]
         await self._tell(call.target, title, "\n".join(body))
 
     async def _tell(self, target: int, title: str, body: str) -> None:
@@ -105,6 +103,14 @@ def _reason(result: "AppriseResult") -> str:
                 if found := _HTTP_STATUS.search(entry.message):
                     return f": HTTP status {found[1]}"
     return f" within {_SECONDS:g} s" if result.status.name == "TIMEOUT" else ""
+
+
+def _audit_news(call: SendAuditAlertInput) -> tuple[str, list[str]]:
+    if call.summary is None:
+        return "The audit could not look at everything", [f"error: {call.trouble}"]
+    title = f"The audit found {call.summary.findings} violations in {call.summary.orders} orders"
+    rules = call.summary.findings_by_rule
+    return title, [f"{rule}: {count}" for rule, count in rules.items()]
 
 
 def _title(call: SendAlertInput) -> str:

@@ -153,11 +153,13 @@ class AuditSummary(Contract):
 
 
 class SendAuditAlertInput(Contract):
-    """Tell one alert target that an audit found something."""
+    """Tell one alert target that an audit found something, or could not look at everything."""
 
     target: int
     """Index into the worker's alert targets."""
-    summary: AuditSummary
+    summary: AuditSummary | None = None
+    trouble: str | None = None
+    """Why there is no summary."""
 
 
 class CompensationInput(Contract):

@@ -70,6 +70,8 @@ class InjuredServices(Faults):
         """How often each operation of each order has been called."""
         self.after: dict[tuple[str, str], Hook] = {}
         """The same, after the effect and before the reply."""
+        self.doubled: set[tuple[str, str]] = set()
+        """The operations whose calls reach the service twice."""
 
     async def call(
         self, operation: str, method: Callable[[Any], Awaitable[Any]], request: Any
@@ -79,6 +81,8 @@ class InjuredServices(Faults):
         if hook := self.before.pop((order_id, operation), None):
             await hook()
         result = await super().call(operation, method, request)
+        if (order_id, operation) in self.doubled:
+            assert await method(request) == result
         if hook := self.after.pop((order_id, operation), None):
             await hook()
         return result
@@ -93,6 +97,8 @@ class House:
     services: InjuredServices
     skip: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Lets so many seconds pass; at once, on a server that can."""
+    skips_time: bool = False
+    """Whether the server is the time-skipping one, which has defects of its own."""
 
     def order(self, name: str = "", **changes: Any) -> Order:
         """An order of two products for 60.00 USD, with 10 points used, under a fresh id."""

@@ -1,9 +1,10 @@
-"""One scheduled audit: check, and alert every target when something was found."""
+"""One scheduled audit: check, and alert every target when something is wrong."""
 
 import asyncio
+from collections.abc import Iterable
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.alerts import AlertActivities
@@ -16,22 +17,35 @@ with workflow.unsafe.imports_passed_through():
 class AuditRun:
     """Started by a Temporal Schedule; its result is what was found.
 
-    Fails when an audit could not look at everything, so that the schedule shows it.
+    Fails when an audit could not look at everything, so that the schedule shows it; that nobody
+    checks is alerted like a finding.
     """
 
     @workflow.run
     async def run(self, alert_targets: int) -> AuditSummary:
-        summary = await workflow.execute_activity_method(AuditActivities.run_audit, **calls.audit())
+        targets = range(alert_targets)
+        try:
+            summary = await workflow.execute_activity_method(
+                AuditActivities.run_audit, **calls.audit()
+            )
+        except ActivityError as failure:
+            if not is_cancelled_exception(failure):
+                trouble = calls.reason_of(failure)
+                await self._alert(SendAuditAlertInput(target=n, trouble=trouble) for n in targets)
+            raise
         if summary.findings:
-            await asyncio.gather(*(self._alert(target, summary) for target in range(alert_targets)))
+            await self._alert(SendAuditAlertInput(target=n, summary=summary) for n in targets)
         return summary
 
-    async def _alert(self, target: int, summary: AuditSummary) -> None:
+    async def _alert(self, alerts: Iterable[SendAuditAlertInput]) -> None:
+        await asyncio.gather(*(self._alert_target(alert) for alert in alerts))
+
+    async def _alert_target(self, alert: SendAuditAlertInput) -> None:
         try:
             await workflow.execute_activity_method(
                 AlertActivities.send_audit_alert,
-                SendAuditAlertInput(target=target, summary=summary),
-                **calls.alert(f"alert target {target}: audit"),
+                alert,
+                **calls.alert(f"alert target {alert.target}: audit"),
             )
         except ActivityError as failure:
-            workflow.logger.error("alert target %d: %s", target, calls.reason_of(failure))
+            workflow.logger.error("alert target %d: %s", alert.target, calls.reason_of(failure))

@@ -77,7 +77,9 @@ class OrderSaga:
 
     async def _tell(self) -> None:
         self._journal.started()
-        deadline = asyncio.create_task(self._watch_deadline())
+        # Never cancelled: past its use it changes nothing. A timer that is cancelled where a local
+        # activity ends can be lost in a replay, which then differs from its own history.
+        self._deadline_watch = asyncio.create_task(self._watch_deadline())
         try:
             await self._create_order()
             await self._reserve_inventory()
@@ -88,7 +90,6 @@ class OrderSaga:
         except (Exception, asyncio.CancelledError) as failure:
             if not isinstance(failure, Stopped | asyncio.CancelledError):
                 raise  # A bug: the workflow task fails, and the order waits for mended code.
-            deadline.cancel()
             await self._undo()
         else:
             await self._complete_order()  # The pivot: from here on the order only goes forward.

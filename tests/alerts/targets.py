@@ -43,9 +43,13 @@ class Target:
 
     def alerts_of(self, order_id: str, least: int = 1) -> list[str]:
         """All alerts of this order, once there are so many."""
+        return self.alerts_with(f"order: {order_id}\n", least)
+
+    def alerts_with(self, text: str, least: int = 1) -> list[str]:
+        """All alerts that say this, once there are so many."""
 
         def found() -> list[str]:
-            return [alert for alert in self.taken if f"order: {order_id}\n" in alert]
+            return [alert for alert in self.taken if text in alert]
 
         with self._changed:
             assert self._changed.wait_for(lambda: len(found()) >= least, _SECONDS), self.taken

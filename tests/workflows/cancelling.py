@@ -7,12 +7,14 @@ from temporalio.service import RPCError
 
 from models.order import Order
 from models.saga import OperatorAction, SagaState
-from models.steps import COMPENSATABLE
+from models.steps import COMPENSATABLE, CREATE_ORDER, RESERVE_INVENTORY
 from tests.house import House
 from workflows.order_saga import OrderSaga
 
 CUSTOMER = OperatorAction(actor="customer", reason="changed my mind")
-LOCAL = {"create_order"}
+LOCAL = {CREATE_ORDER.activity}
+AFTER_LOCAL = RESERVE_INVENTORY.activity
+"""The first step that is not a local activity."""
 
 
 def is_before_pivot(operation: str) -> bool:
@@ -38,19 +40,34 @@ def cancel_at(
     accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     handle = house.handle(order)
 
+    async def taken_up() -> None:
+        await house.until(handle, lambda state: state.error_code is not None)
+
+    def delay_next_step() -> None:
+        planned = house.services.before.pop((order.order_id, AFTER_LOCAL), None)
+
+        async def wait() -> None:
+            await taken_up()
+            if planned is not None:
+                await planned()
+
+        house.services.before[order.order_id, AFTER_LOCAL] = wait
+
     async def hook() -> None:
+        if operation in LOCAL:
+            # A local activity holds its workflow task: the cancel is taken up after it, when the
+            # next step may have begun. The time-skipping server cannot take a step's cancel and
+            # its end at once, as the real one can: tests/engine has that case.
+            delay_next_step()
         if how == "request":
             await handle.cancel()
             if is_before_pivot(operation) and operation not in LOCAL:
-                # The time-skipping server cannot take a step's cancel and its end at once, as
-                # the real one can: tests/engine has that case.
-                await house.until(handle, lambda state: state.error_code is not None)
+                await taken_up()
             accepted.set_result(is_before_pivot(operation))
             return
         sending = asyncio.create_task(update_accepted(handle))
         sending.add_done_callback(lambda done: accepted.set_result(done.result()))
         if operation not in LOCAL:
-            # A local activity holds its workflow task: meanwhile no update is answered.
             await asyncio.shield(sending)
 
     hooks = house.services.before if phase == "before" else house.services.after
