@@ -5,6 +5,7 @@
     DomainError                     something a service says in its own words
     ├── Refusal                     no, and it vouches that this call had no effect
     │   ├── OrderIdTaken            the id belongs to another order
+    │   ├── OrderGivenUp            the order has ended with an accepted loss
     │   ├── OrderNotOpen            an order that is not open cannot be completed
     │   ├── UnknownProduct
     │   ├── PriceChanged            the listed price is another one
@@ -34,6 +35,10 @@ class Refusal(DomainError):
 
 class OrderIdTaken(Refusal):
     """The order id belongs to an order with other content or of another kind."""
+
+
+class OrderGivenUp(Refusal):
+    """The order has ended with an accepted loss, and no later run of its saga changes that."""
 
 
 class OrderNotOpen(Refusal):

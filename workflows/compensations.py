@@ -31,7 +31,7 @@ class Compensations:
         self._journal = journal
         self._interventions = interventions
         self._stack: list[_Undo] = []
-        self._abandoned = False
+        self._loss_accepted = False
 
     def add(
         self,
@@ -53,7 +53,11 @@ class Compensations:
     @property
     def outcome(self) -> SagaStatus:
         """How the saga ends if every undo that is still open succeeds."""
-        return SagaStatus.FAILED if self._abandoned else SagaStatus.COMPENSATED
+        return SagaStatus.FAILED if self._loss_accepted else SagaStatus.COMPENSATED
+
+    def accept_loss(self) -> None:
+        """A person has given an undo of this order up, in this run or in one before a reset."""
+        self._loss_accepted = True
 
     async def run(self) -> None:
         """Undo everything; returns when every undo is closed by machine or by a person."""
@@ -84,6 +88,6 @@ class Compensations:
             )
         )
         if settlement is Settlement.ABANDONED:
-            self._abandoned = True
+            self.accept_loss()
         else:
             self._journal.compensated(undo.step.step)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from models.errors import OrderGivenUp
 from models.steps import Compensatable, ErrorCode, Service
 from workflows import calls
 from workflows.compensations import Compensations
@@ -85,6 +86,8 @@ class Forward:
         except (FailureError, asyncio.CancelledError) as failure:
             if refusal := calls.refusal_in(failure):
                 self._compensations.discard(step)
+                if refusal.type == OrderGivenUp.__name__:
+                    self._compensations.accept_loss()
                 self._journal.stopped(step.refused, refusal.message)
             else:
                 self._journal.stopped(step.failed, calls.reason_of(failure))

@@ -7,13 +7,13 @@ from sqlalchemy import insert, select, update
 
 from models.calls import CloseOrderInput, CreateOrderInput, CreateOrderResult
 from models.contract import Contract
-from models.errors import Fenced, KeyReused, OrderIdTaken, OrderNotOpen
+from models.errors import Fenced, KeyReused, OrderGivenUp, OrderIdTaken, OrderNotOpen
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import COMPLETE_ORDER, CREATE_ORDER
 from services.database import Connection, Database
 from services.operations import Operations, forward, undo
-from services.orders.records import content_hash
+from services.orders.records import OrderRecords, content_hash
 from services.orders.tables import operations, orders, outbox, saga_records
 
 
@@ -32,11 +32,13 @@ class OrdersService:
 
     def __init__(self, database: Database) -> None:
         self._operations = Operations(database, operations)
+        self._records = OrderRecords(database)
 
     async def create_order(self, request: CreateOrderInput) -> CreateOrderResult:
         """Opens the order and its saga's record.
 
-        Raises `OrderIdTaken` if the id belongs to an order of other content or kind.
+        Raises `OrderIdTaken` if the id belongs to an order of other content or kind, and
+        `OrderGivenUp` if the order has ended FAILED, which happens after a reset.
         """
         order = request.order
         content = _content(order, request.kind)
@@ -47,6 +49,11 @@ class OrdersService:
             )
         except KeyReused:
             raise OrderIdTaken(f"{order.order_id} is the id of another order") from None
+        except Fenced:
+            record = await self._records.get(order.order_id)
+            if record is None or record.status is not SagaStatus.FAILED:
+                raise
+            raise OrderGivenUp(f"{order.order_id} has ended with an accepted loss") from None
 
     async def complete_order(self, request: CloseOrderInput) -> None:
         """Closes the order as completed.

@@ -10,7 +10,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from models.order import Order
-from models.saga import SagaInput, SagaState, SagaStatus
+from models.saga import OperatorAction, SagaInput, SagaState, SagaStatus
+from models.steps import Step
 from tests.house import House
 from workflows.order_saga import OrderSaga
 
@@ -65,6 +66,24 @@ async def test_reset_of_a_compensated_order_stays_undone(house: House, refused: 
     assert again.status is SagaStatus.COMPENSATED
     assert await books(house, order) == (0, 0, 0, 0, 0)
     assert (await house.record(order)).status == "COMPENSATED"
+
+
+async def test_reset_of_an_order_that_was_given_up_stays_failed(house: House) -> None:
+    order = house.order("reset-failed")
+    house.injure(order, "create_shipment", "refuse")
+    house.injure(order, "refund_payment", "refuse", times=-1)
+    handle = await house.place(order)
+    await house.until(handle, lambda state: bool(state.interventions))
+    for verb in ("claim", "abandon"):
+        action = OperatorAction(actor="jimin", reason="lost", step=Step.PAYMENT_PROCESSED)
+        await handle.execute_update(verb, action)
+    assert (await house.state_at_end(handle)).status is SagaStatus.FAILED
+    before = await books(house, order)
+    again = await house.state_at_end(await reset(house.client, handle.id))
+    assert again.status is SagaStatus.FAILED
+    assert again.error_message == f"{order.order_id} has ended with an accepted loss"
+    assert (await house.record(order)).status == "FAILED"
+    assert await books(house, order) == before
 
 
 async def test_reset_of_an_order_with_an_accepted_cancel_ends_truthfully(house: House) -> None:

@@ -1,6 +1,7 @@
 """Cancelling an order in the middle of one of its operations."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
@@ -43,22 +44,12 @@ def cancel_at(
     async def taken_up() -> None:
         await house.until(handle, lambda state: state.error_code is not None)
 
-    def delay_next_step() -> None:
-        planned = house.services.before.pop((order.order_id, AFTER_LOCAL), None)
-
-        async def wait() -> None:
-            await taken_up()
-            if planned is not None:
-                await planned()
-
-        house.services.before[order.order_id, AFTER_LOCAL] = wait
-
     async def hook() -> None:
         if operation in LOCAL:
             # A local activity holds its workflow task: the cancel is taken up after it, when the
             # next step may have begun. The time-skipping server cannot take a step's cancel and
             # its end at once, as the real one can: tests/engine has that case.
-            delay_next_step()
+            _delay(house, (order.order_id, AFTER_LOCAL), taken_up)
         if how == "request":
             await handle.cancel()
             if is_before_pivot(operation) and operation not in LOCAL:
@@ -73,3 +64,15 @@ def cancel_at(
     hooks = house.services.before if phase == "before" else house.services.after
     hooks[order.order_id, operation] = hook
     return accepted
+
+
+def _delay(house: House, operation: tuple[str, str], until: Callable[[], Awaitable[None]]) -> None:
+    """Let the operation, and whatever was planned before it, wait."""
+    planned = house.services.before.pop(operation, None)
+
+    async def wait() -> None:
+        await until()
+        if planned is not None:
+            await planned()
+
+    house.services.before[operation] = wait
