@@ -72,8 +72,8 @@ def stock_server(database: Path) -> Iterator[None]:
 
 
 @contextmanager
-def worker(variables: dict[str, str]) -> Iterator[None]:
-    with running([sys.executable, "worker.py"], variables):
+def worker(variables: dict[str, str], *options: str) -> Iterator[None]:
+    with running([sys.executable, "worker.py", *options], variables):
         # Placing an order waits for the worker, and so does this.
         load(variables, orders=1, concurrency=1)
         yield
