@@ -1,36 +1,38 @@
 """Counting the orders that ended: exactly, and by aggregates of the database alone."""
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, column, func, select, values
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    column,
+    func,
+    select,
+    true,
+    type_coerce,
+    values,
+)
 
 from models.contract import Contract
-from models.saga import SagaKind, SagaStatus
-from services.columns import Instant, MicrosecondsBetween
+from models.saga import SagaStatus
+from services.columns import Instant
 from services.database import Database
 from services.orders.tables import outbox, saga_records
 
 
 class EndedOrders(Contract):
-    """The orders that ended one way within one stretch of time."""
+    """The orders that ended within one stretch of time, or ever."""
 
-    since: datetime
-    status: SagaStatus
-    count: int
+    completed: int
+    compensated: int
+    failed: int
     microseconds: int
-    """From creation to end, summed over all of them; 0 for those that did not complete."""
-
-
-class EndedTotal(Contract):
-    """All orders of one kind that ever ended one way."""
-
-    status: SagaStatus
-    kind: SagaKind
-    count: int
-    microseconds: int
-    """From creation to end, summed over all of them."""
+    """From creation to end, summed over those that completed."""
 
 
 class WaitingEvents(Contract):
@@ -47,32 +49,16 @@ class OrderFigures:
         self._database = database
 
     async def ended(self, bounds: Sequence[datetime]) -> list[EndedOrders]:
-        """The orders that ended from each bound to before the next one; in one pass.
-
-        Stretches and statuses without orders are left out.
-        """
+        """The orders that ended from each bound to before the next one."""
         async with self._database.reading() as connection:
             rows = (await connection.execute(ended_query(bounds))).all()
         return [EndedOrders.model_validate(dict(row._mapping)) for row in rows]
 
-    async def totals(self) -> list[EndedTotal]:
+    async def ended_ever(self) -> EndedOrders:
         """All orders that ever ended."""
-        ended = saga_records.c.ended_at
-        query = (
-            select(
-                saga_records.c.status,
-                saga_records.c.kind,
-                func.count().label("count"),
-                func.sum(MicrosecondsBetween(saga_records.c.created_at, ended)).label(
-                    "microseconds"
-                ),
-            )
-            .where(ended.is_not(None))
-            .group_by(saga_records.c.status, saga_records.c.kind)
-        )
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return [EndedTotal.model_validate(dict(row._mapping)) for row in rows]
+            row = (await connection.execute(select(*_figures(true())))).one()
+        return EndedOrders.model_validate(dict(row._mapping))
 
     async def waiting_events(self) -> WaitingEvents:
         """The events in the outbox that have not been delivered."""
@@ -85,28 +71,36 @@ class OrderFigures:
 
 
 def ended_query(bounds: Sequence[datetime]) -> Select[Any]:
-    """What `ended` asks the store: an index alone has the answer."""
+    """What `ended` asks the store: an index alone has the answer.
+
+    One subquery for each figure: grouping the rows would take three times as long.
+    """
     stretches = (
         values(column("since", Instant), column("until", Instant), name="stretches")
-        .data(list(zip(bounds, bounds[1:], strict=False)))
+        .data(list(itertools.pairwise(bounds)))
         .cte()
     )
-    ended, created = saga_records.c.ended_at, saga_records.c.created_at
-    took = case(
-        (saga_records.c.status == SagaStatus.COMPLETED.value, MicrosecondsBetween(created, ended)),
-        else_=0,
-    )
-    return (
-        select(
-            stretches.c.since,
-            saga_records.c.status,
-            func.count().label("count"),
-            func.sum(took).label("microseconds"),
-        )
-        .join_from(
-            stretches,
-            saga_records,
-            (ended >= stretches.c.since) & (ended < stretches.c.until),
-        )
-        .group_by(stretches.c.since, saga_records.c.status)
-    )
+    ended_at = saga_records.c.ended_at
+    within = (ended_at >= stretches.c.since) & (ended_at < stretches.c.until)
+    return select(*_figures(within)).select_from(stretches).order_by(stretches.c.since)
+
+
+def _figures(within: ColumnElement[bool]) -> list[ColumnElement[int]]:
+    return [
+        *(
+            _over(status, within, func.count()).label(status.value.lower())
+            for status in (SagaStatus.COMPLETED, SagaStatus.COMPENSATED, SagaStatus.FAILED)
+        ),
+        _over(SagaStatus.COMPLETED, within, _total(saga_records.c.took)).label("microseconds"),
+    ]
+
+
+def _over(
+    status: SagaStatus, within: ColumnElement[bool], figure: ColumnElement[int]
+) -> ScalarSelect[int]:
+    query = select(figure).select_from(saga_records)
+    return query.where(saga_records.c.status == status.value, within).scalar_subquery()
+
+
+def _total(microseconds: ColumnElement[int | None]) -> ColumnElement[int]:
+    return func.coalesce(type_coerce(func.sum(microseconds), BigInteger), 0)

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from services.columns import MicrosecondsBetween
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -24,12 +26,10 @@ def upgrade() -> None:
         ("saga_records_newest_of_kind", ["kind", "created_at", "saga_id"]),
     ):
         op.create_index(name, "saga_records", columns, unique=False)
+    _time_the_ended()
     op.drop_index("saga_records_ended", table_name="saga_records")
     op.create_index(
-        "saga_records_ended",
-        "saga_records",
-        ["ended_at", "status", "kind", "created_at"],
-        unique=False,
+        "saga_records_ended", "saga_records", ["status", "ended_at", "took"], unique=False
     )
     op.add_column("outbox", sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"))
     op.add_column(
@@ -71,6 +71,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_hash"),
     )
     op.create_index("api_requests_begun", "api_requests", ["begun_at"], unique=False)
+
+
+def _time_the_ended() -> None:
+    op.add_column(
+        "saga_records",
+        sa.Column(
+            "took",
+            sa.BigInteger(),
+            nullable=True,
+            comment="microseconds from created_at to ended_at",
+        ),
+    )
+    records = sa.table(
+        "saga_records", sa.column("created_at"), sa.column("ended_at"), sa.column("took")
+    )
+    took = MicrosecondsBetween(records.c.created_at, records.c.ended_at)
+    op.execute(sa.update(records).where(records.c.ended_at.is_not(None)).values(took=took))
 
 
 def downgrade() -> None:
