@@ -3,9 +3,9 @@
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web import dashboard
 from web.api.app import create_api
 from web.context import WebContext
+from web.dashboard.pages import install
 from web.requests_log import RequestLog
 from web.security import (
     KnownHosts,
@@ -38,7 +38,7 @@ class Faces:
 def create_app(context: WebContext) -> ASGIApp:
     """The whole app. The dashboard's framework is one per process, so is this."""
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    dashboard.install(pages, context)
+    install(pages, context)
     faces = Faces(create_api(context), SignedIn(pages, context.access))
     return guarded(faces, context)
 
