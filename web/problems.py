@@ -95,14 +95,15 @@ class ProblemError(Exception):
         of: str | None = None,
     ) -> None:
         """`of` is the entry of the table for a code that has none of its own."""
-        meaning = CODES[of or code]
+        meaning, errors = CODES[of or code], list(errors)
+        detail = detail or "; ".join(f"{each.field}: {each.message}" for each in errors)
         super().__init__(detail or meaning.title)
         self.problem = Problem(
             title=meaning.title,
             status=meaning.status,
             code=code,
             detail=detail or meaning.title,
-            errors=list(errors),
+            errors=errors,
         )
         self.headers = {**_headers(meaning.status), **(headers or {})}
 
@@ -151,7 +152,9 @@ def of_command(error: CommandError) -> ProblemError:
             return ProblemError(error.code, error.reason)
         return ProblemError(error.code, error.reason, of="ACTION_REFUSED")
     code = _BY_ERROR.get(type(error)) or _BY_EXIT_CODE.get(error.exit_code, "BUG")
-    return ProblemError(code, "" if code == "BUG" else str(error))
+    # What was tried is for the operator's log: it names folders and addresses.
+    untold = code == "BUG" or isinstance(error, NotReachable)
+    return ProblemError(code, "" if untold else str(error))
 
 
 def of_document(error: DocumentError) -> ProblemError:

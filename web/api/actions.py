@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 from client.actions import LONGEST_NAME, Action
 from client.actions import person as person_name
+from client.operators import Operators
 from models.documents import Document, FreeText
 from models.saga import OperatorAction
 from models.steps import Step
 from web.access import Person
 from web.api.idempotency import Answer, Once
-from web.backend import Tools
 from web.problems import FieldFault, ProblemError
 
 
@@ -43,7 +43,7 @@ def acting(person: Person, asked: ActionDocument) -> str:
 
 
 async def act(
-    tools: Tools,
+    operators: Operators,
     person: Person,
     once: Once,
     action: Action,
@@ -55,7 +55,7 @@ async def act(
     by = OperatorAction(actor=acting(person, asked), reason=asked.reason, step=step)
 
     async def do() -> Answer:
-        state = await tools.operators.act(action, order_id, by, request_id=once.request_id)
+        state = await operators.act(action, order_id, by, request_id=once.request_id)
         return Answer(200, state.model_dump_json())
 
     return await once.answer(do)

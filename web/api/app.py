@@ -1,12 +1,14 @@
 """The API: its routes, and the one form that every error has."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from client.documents import DocumentError
 from runtime.program import CommandError
@@ -85,9 +87,20 @@ def _words(fault: Mapping[str, Any]) -> str:
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
-async def _on_http(_request: Request, error: HTTPException) -> Response:
-    code = "METHOD_NOT_ALLOWED" if error.status_code == 405 else "NOT_FOUND"
-    return ProblemError(code, headers=error.headers).response()
+async def _on_http(request: Request, error: HTTPException) -> Response:
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return ProblemError("NOT_FOUND").response()
+    allowed = _methods_of(request) or (error.headers or {}).get("Allow", "")
+    return ProblemError("METHOD_NOT_ALLOWED", headers={"Allow": allowed}).response()
+
+
+def _methods_of(request: Request) -> str:
+    """All of the address: the framework names those of one of its routes alone."""
+    methods: set[str] = set()
+    for template, operations in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].fullmatch(request.url.path):
+            methods |= {method.upper() for method in operations}
+    return ", ".join(sorted(methods))
 
 
 async def _on_bug(_request: Request, _error: Exception) -> Response:

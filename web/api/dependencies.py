@@ -9,7 +9,6 @@ from pydantic import WithJsonSchema
 from models import texts
 from models.documents import IDENTIFIER_SCHEMA
 from web.access import Person, Role
-from web.backend import Tools
 from web.context import WebContext
 from web.problems import FieldFault, ProblemError
 from web.sessions import COOKIE
@@ -30,11 +29,6 @@ def context_of(request: Request) -> WebContext:
     """What the process was started with."""
     context: WebContext = request.app.state.context
     return context
-
-
-def tools_of(context: Annotated[WebContext, Depends(context_of)]) -> Tools:
-    """The sagas. Raises `NotReachable` as long as there is no server."""
-    return context.backend.tools
 
 
 class Needs:
@@ -61,7 +55,6 @@ Viewer = Annotated[Person, Depends(Needs(Role.VIEWER))]
 CustomerService = Annotated[Person, Depends(Needs(Role.CUSTOMER_SERVICE))]
 Operator = Annotated[Person, Depends(Needs(Role.OPERATOR))]
 Context = Annotated[WebContext, Depends(context_of)]
-With = Annotated[Tools, Depends(tools_of)]
 
 
 def _order_id(order_id: Annotated[str, Path(), WithJsonSchema(IDENTIFIER_SCHEMA)]) -> str:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from client.views import Figures, Range
-from web.api.dependencies import Viewer, With, problems
+from web.api.dependencies import Context, Viewer, problems
 
 router = APIRouter(tags=["figures"])
 
@@ -25,6 +25,8 @@ class FiguresQuery(BaseModel):
     summary="Figures over the orders that ended lately",
     responses=problems(401, 403, 422, 503),
 )
-async def figures(_person: Viewer, tools: With, query: Annotated[FiguresQuery, Query()]) -> Figures:
+async def figures(
+    _person: Viewer, context: Context, query: Annotated[FiguresQuery, Query()]
+) -> Figures:
     """Exact figures over the orders that ended in the range, and how many are under way."""
-    return await tools.board.figures(query.range)
+    return await context.backend.tools.board.figures(query.range)

@@ -11,7 +11,7 @@ from models.contract import Contract
 from models.saga import SagaState
 from web.api.actions import ActionDocument, act
 from web.api.bodies import document_body
-from web.api.dependencies import JsonBody, Operator, OrderId, Viewer, With, problems
+from web.api.dependencies import Context, JsonBody, Operator, OrderId, Viewer, problems
 from web.api.idempotency import Once
 
 router = APIRouter(tags=["interventions"])
@@ -36,9 +36,9 @@ class InterventionActionDocument(ActionDocument):
     summary="List what waits for a person",
     responses=problems(401, 403, 503),
 )
-async def list_interventions(_person: Viewer, tools: With) -> OpenInterventions:
+async def list_interventions(_person: Viewer, context: Context) -> OpenInterventions:
     """Every open intervention of every order."""
-    return OpenInterventions(interventions=tuple(await tools.board.interventions()))
+    return OpenInterventions(interventions=tuple(await context.backend.tools.board.interventions()))
 
 
 @router.post(
@@ -54,7 +54,7 @@ async def list_interventions(_person: Viewer, tools: With) -> OpenInterventions:
 )
 async def act_on_intervention(
     person: Operator,
-    tools: With,
+    context: Context,
     order_id: OrderId,
     step: Annotated[str, Path(max_length=100, description="The step's name or its undo's.")],
     body: JsonBody,
@@ -64,7 +64,7 @@ async def act_on_intervention(
     by hand, `abandon` that the loss is accepted. Only who has claimed it may do the last two.
     """
     asked = parse_document(body, InterventionActionDocument)
-    known = step_named(step)
+    operators, known = context.backend.tools.operators, step_named(step)
     if known is None:
-        raise await tools.operators.unknown_step(order_id)
-    return await act(tools, person, once, Action(asked.action), order_id, asked, known)
+        raise await operators.unknown_step(order_id)
+    return await act(operators, person, once, Action(asked.action), order_id, asked, known)

@@ -18,12 +18,12 @@ from runtime.program import CommandError
 from web.api.actions import ActionDocument, act
 from web.api.bodies import document_body
 from web.api.dependencies import (
+    Context,
     CustomerService,
     JsonBody,
     Operator,
     OrderId,
     Viewer,
-    With,
     problems,
 )
 from web.api.idempotency import Answer, Once
@@ -111,7 +111,7 @@ class OrderQuery(BaseModel):
     openapi_extra=document_body(OrderDocument, EXAMPLE),
 )
 async def place_order(
-    _person: CustomerService, tools: With, body: JsonBody, once: Once
+    _person: CustomerService, context: Context, body: JsonBody, once: Once
 ) -> Response:
     """Store the order and start its saga. The same order again is the same saga."""
     document = parse_document(body, OrderDocument)
@@ -120,8 +120,8 @@ async def place_order(
         order = order.model_copy(update={"order_id": once.order_id})
 
     async def place() -> Answer:
-        await tools.sagas.place(order)
-        state = await _seen(tools.sagas, order)
+        await context.backend.tools.sagas.place(order)
+        state = await _seen(context.backend.tools.sagas, order)
         return Answer(202, state.model_dump_json(), f"/api/orders/{order.order_id}")
 
     return await once.answer(place)
@@ -144,10 +144,11 @@ async def _seen(sagas: Sagas, order: Order) -> SagaState:
     responses=problems(401, 403, 422, 503),
 )
 async def list_orders(
-    _person: Viewer, tools: With, query: Annotated[OrderQuery, Query()]
+    _person: Viewer, context: Context, query: Annotated[OrderQuery, Query()]
 ) -> OrderPage:
     """A page of orders, ended ones and those under way. No worker is needed."""
-    return await tools.board.page(query.filter(), limit=query.limit, cursor=query.cursor)
+    board = context.backend.tools.board
+    return await board.page(query.filter(), limit=query.limit, cursor=query.cursor)
 
 
 @router.get(
@@ -156,9 +157,9 @@ async def list_orders(
     summary="Show one order",
     responses=problems(401, 403, 404, 409, 422, 503),
 )
-async def show_order(_person: Viewer, tools: With, order_id: OrderId) -> OrderView:
+async def show_order(_person: Viewer, context: Context, order_id: OrderId) -> OrderView:
     """Everything about one order."""
-    return OrderView.of(await tools.board.details(order_id))
+    return OrderView.of(await context.backend.tools.board.details(order_id))
 
 
 _ACTION: dict[str, Any] = {
@@ -172,26 +173,26 @@ _ACTION: dict[str, Any] = {
 
 @router.post("/orders/{order_id}/cancel", operation_id="cancel_order", **_ACTION)
 async def cancel_order(
-    person: CustomerService, tools: With, order_id: OrderId, body: JsonBody, once: Once
+    person: CustomerService, context: Context, order_id: OrderId, body: JsonBody, once: Once
 ) -> Response:
     """Stop the order and undo what it has done. Answers at once; the undo goes on."""
     asked = parse_document(body, ActionDocument)
-    return await act(tools, person, once, Action.CANCEL, order_id, asked)
+    return await act(context.backend.tools.operators, person, once, Action.CANCEL, order_id, asked)
 
 
 @router.post("/orders/{order_id}/hold", operation_id="hold_order", **_ACTION)
 async def hold_order(
-    person: Operator, tools: With, order_id: OrderId, body: JsonBody, once: Once
+    person: Operator, context: Context, order_id: OrderId, body: JsonBody, once: Once
 ) -> Response:
     """Let no new step of the order start until somebody resumes it."""
     asked = parse_document(body, ActionDocument)
-    return await act(tools, person, once, Action.HOLD, order_id, asked)
+    return await act(context.backend.tools.operators, person, once, Action.HOLD, order_id, asked)
 
 
 @router.post("/orders/{order_id}/resume", operation_id="resume_order", **_ACTION)
 async def resume_order(
-    person: Operator, tools: With, order_id: OrderId, body: JsonBody, once: Once
+    person: Operator, context: Context, order_id: OrderId, body: JsonBody, once: Once
 ) -> Response:
     """Let a held order go on."""
     asked = parse_document(body, ActionDocument)
-    return await act(tools, person, once, Action.RESUME, order_id, asked)
+    return await act(context.backend.tools.operators, person, once, Action.RESUME, order_id, asked)
