@@ -16,8 +16,8 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY) ## place a sample order and one that is undone, and watch both
 	@$(BIN)/python starter.py
 
-up: $(READY) ## run the Temporal server and all workers until Ctrl-C
-	@exec $(BIN)/python worker.py
+up: $(READY) ## run the Temporal server, all workers and the dashboard until Ctrl-C
+	@exec $(BIN)/python worker.py --demonstration
 
 test: $(READY) ## all tests but the long ones, on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +53,7 @@ from workflows.order_saga import OrderSaga
 from workflows.prepare_shop import PrepareShop
 
 SAMPLE_SHOP = Path(__file__).parent / "examples" / "shop.json"
+DEMONSTRATION_FAULTS = Path(__file__).parent / "examples" / "demonstration-faults.json"
 WORKFLOWS: Sequence[type] = (OrderSaga, PrepareShop, AuditRun)
 
 # A killed worker's sticky queue delays its orders by so much; shorter, and a busy worker
@@ -82,6 +83,8 @@ class WorkerOptions:
     shop: Shop | None = None
     """Loaded into the stores at the start: what is missing is added, nothing is changed."""
     faults: Faults | None = None
+    demonstration: bool = False
+    """Whether the web is served by this process, too."""
     cached_workflows: int = 1000
     """How many sagas stay in memory; with 0, every workflow task replays its saga's history."""
 
@@ -246,10 +249,25 @@ async def work(options: WorkerOptions, settings: Settings) -> int:
                         "services": " ".join(options.services),
                     },
                 )
-                await asyncio.gather(*runs)
+                async with _web(settings, options) as ended:
+                    await asyncio.gather(*runs, *ended)
         except StoreUnavailable as unavailable:
             raise CommandError(str(unavailable), ExitCode.NOT_REACHABLE) from None
     return ExitCode.DONE
+
+
+@contextlib.asynccontextmanager
+async def _web(
+    settings: Settings, options: WorkerOptions
+) -> AsyncIterator[Sequence[Awaitable[None]]]:
+    """The API and the dashboard, in demonstration mode alone; yields what waits for their end."""
+    if not options.demonstration:
+        yield ()
+        return
+    from web.server import serving  # the dashboard's framework takes a while to load
+
+    async with serving(settings, demonstration=True) as ended:
+        yield (ended(),)
 
 
 async def _schedule_audits(settings: Settings, client: Client) -> None:
@@ -268,13 +286,13 @@ def _check_alert_targets(settings: Settings) -> None:
 
 
 def _options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
+    faults = DEMONSTRATION_FAULTS if arguments.demonstration else arguments.faults
     try:
         return WorkerOptions(
             services=arguments.only or tuple(Service),
             shop=read_shop(arguments.shop) if arguments.shop else sample_shop(settings),
-            faults=Faults.load(arguments.faults, settings.prepare_home() / "faults.db")
-            if arguments.faults
-            else None,
+            faults=Faults.load(faults, settings.prepare_home() / "faults.db") if faults else None,
+            demonstration=arguments.demonstration,
         )
     except (DocumentError, FaultFileError) as error:
         raise CommandError(str(error), ExitCode.BAD_INPUT) from None
@@ -291,6 +309,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the order saga's workers until SIGTERM or Ctrl-C; then drain and exit. "
         "Without a Temporal server that is configured or answers, an embedded one is started.",
     )
+    alone = parser.add_mutually_exclusive_group()
+    alone.add_argument(
+        "--demonstration",
+        action="store_true",
+        help="serve the HTTP API and the dashboard too, on 127.0.0.1:8080; orders that it places "
+        "can be made to fail at a step of your choice",
+    )
     parser.add_argument(
         "--only",
         nargs="+",
@@ -304,7 +329,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="products and customers to add to the stores (default for a data folder: the sample)",
     )
-    parser.add_argument(
+    alone.add_argument(
         "--faults",
         type=Path,
         metavar="FILE",

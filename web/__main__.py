@@ -29,8 +29,8 @@ async def main() -> int:
     # Imported late: `--help` does not wait for the dashboard's framework to load.
     from web.server import serving
 
-    async with serving(settings) as server:
-        await server
+    async with serving(settings) as ended:
+        await ended()
     return ExitCode.DONE
 
 

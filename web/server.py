@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -29,8 +29,10 @@ logger = logging.getLogger("web")
 @contextlib.asynccontextmanager
 async def serving(
     settings: Settings, *, demonstration: bool = False
-) -> AsyncIterator["asyncio.Task[None]"]:
-    """The API and the dashboard, until the block is left; yields the server's task.
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """The API and the dashboard, until the block is left; then requests under way are finished.
+
+    Yields what waits for the server's end, which comes by itself only after an error.
 
     Raises `SettingsError` when it may not listen there without tokens, and `CommandError` when
     it cannot.
@@ -47,7 +49,7 @@ async def serving(
         try:
             await _until_started(server, task)
             _announce(settings, access, listener)
-            yield task
+            yield lambda: _ended(task)
         finally:
             server.should_exit = True
             await asyncio.wait([task])
@@ -59,6 +61,12 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+async def _ended(server: "asyncio.Task[None]") -> None:
+    """Unlike awaiting it, this leaves the server running when the waiter is cancelled."""
+    await asyncio.wait([server])
+    server.result()
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
