@@ -70,7 +70,7 @@ class OrderFigures:
         return WaitingEvents.model_validate(dict(row._mapping))
 
 
-def ended_query(bounds: Sequence[datetime]) -> Select[Any]:
+def ended_query(bounds: Sequence[datetime]) -> Select[*tuple[Any, ...]]:
     """What `ended` asks the store: an index alone has the answer.
 
     One subquery for each figure: grouping the rows would take three times as long.
