@@ -46,6 +46,7 @@ class Shares:
                 self._chart.props["aria-hidden"] = "true"
                 self._list = box("ul")
             self._nothing = Text("p", words("figures.nothing"), "nothing")
+        self._nothing.set_visibility(False)
 
     def show(self, figures: Figures) -> None:
         """Show how many orders have each status."""
@@ -111,6 +112,7 @@ class Course:
             self._chart = ui.echart({"animation": False}, renderer="svg").classes("chart")
             self._chart.props["role"] = "img"
             self._nothing = Text("p", words("figures.nothing"), "nothing")
+        self._nothing.set_visibility(False)
 
     def show(self, figures: Figures) -> None:
         """Show the buckets of the range."""

@@ -77,7 +77,7 @@ class Frame:
             if snapshot.read_at is None:
                 Text("span", words("frame.down_at_first", reason=reason))
             else:
-                text = words("frame.down", time="{time}", reason=reason)
+                text = words.with_moment("frame.down", reason=reason)
                 Moment(snapshot.read_at, text)
 
 
@@ -88,23 +88,25 @@ def framed(visit: Visit, title: str, current: str) -> Iterator[Frame]:
     _speak(visit)
     ui.add_head_html(_style_links())
     ui.page_title(f"{title} · {words('frame.product')}")
-    link(words("frame.skip"), "#content", "skip")
-    with box("header", "bar"), box("div", "bar-inner"):
-        with link("", "/", "brand"):
-            ui.icon("account_tree")
-            Text("span", words("frame.product"))
-        with box("nav", "pages", aria_label=words("frame.pages")):
-            places = {name: _page_link(visit, name, current) for name in PAGES}
-        with box("div", "tools"):
-            tools = box("span")
-            _language_switch(visit)
-            _who(visit)
-    frame = Frame(visit)
+    with box("div", "top") as top:
+        link(words("frame.skip"), "#content", "skip")
+        with box("header", "bar"), box("div", "bar-inner"):
+            with link("", "/", "brand"):
+                ui.icon("account_tree")
+                Text("span", words("frame.product"))
+            with box("nav", "pages", aria_label=words("frame.pages")):
+                places = {name: _page_link(visit, name, current) for name in PAGES}
+            with box("div", "tools"):
+                tools = box("span")
+                _language_switch(visit)
+                _who(visit)
+        frame = Frame(visit)
+    top.move(visit.client.layout, 0)  # beside the framework's own <main>, not in it
     frame.count.move(places["interventions"])
     frame.pulse.move(tools)
     frame.banner.set_visibility(False)
     frame.show_count(None)
-    with box("main", "", id="content", tabindex="-1"):
+    with box("div", "content", id="content", tabindex="-1"):
         yield frame
 
 

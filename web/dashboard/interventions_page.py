@@ -93,7 +93,7 @@ class Case:
         words = self._words
         with box("p", "soft small case-line"):
             Text("span", case.compensation, "mono code")
-            Moment(case.since, words("interventions.since"))
+            Moment(case.since, words.with_moment("interventions.since"))
             Text("span", words("interventions.attempts", count=case.attempts))
             if case.alerted:
                 Text("span", words("interventions.alerted"))
@@ -112,7 +112,7 @@ class Case:
         elif case.next_attempt_at is None:
             Text("span", words("interventions.tries_now"))
         else:
-            Moment(case.next_attempt_at, words("interventions.tries_at", time="{time}"))
+            Moment(case.next_attempt_at, words.with_moment("interventions.tries_at"))
 
     def _build_buttons(self, possible: tuple[tuple[Action, str | None], ...]) -> None:
         for action, obstacle in possible:

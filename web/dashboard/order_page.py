@@ -35,6 +35,7 @@ class OrderPage:
             link(f"← {self._words('order.back')}", "/", "back")
             self._dialog = ActionDialog(self._visit)
             self._heading()
+            self._meaning = Section(self._build_meaning, "meaning", "p")
             self._progress = Section(self._build_progress, "whole-progress")
             self._unknown = Section(self._build_unknown, "panel nothing")
             self._notices()
@@ -76,6 +77,7 @@ class OrderPage:
         self._badges.show((state.status, state.kind, state.held is not None))
         self._actions.show(self._possible(state))
         self._link.show(details.workflow_url)
+        self._meaning.show(state.status)
         self._progress.show((state.status, state.progress))
         self._held.show(state.held)
         self._interventions.show(tuple(state.interventions))
@@ -101,6 +103,10 @@ class OrderPage:
         if held:
             Text("span", self._words("list.held"), "chip")
         Text("span", self._words.named("kind", kind), "chip")
+
+    def _build_meaning(self, status: SagaStatus) -> None:
+        Text("span", status, "mono code")
+        Text("span", self._words.named("status_why", status))
 
     def _build_actions(self, possible: tuple[tuple[Action, str | None], ...]) -> None:
         for action, obstacle in possible:
@@ -130,7 +136,7 @@ class OrderPage:
             return
         ui.icon("pause_circle")
         with box("div"):
-            text = self._words("order.held", time="{time}", by=held.by)
+            text = self._words.with_moment("order.held", by=held.by)
             Moment(held.since, text, "title wrap")
             Text("p", held.reason, "wrap")
 

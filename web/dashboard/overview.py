@@ -20,11 +20,12 @@ class Card:
     """One figure with its name and a note."""
 
     def __init__(self, label: str, note: str = "", target: str = "") -> None:
+        # Until it is known, it is none: so the page does not jump.
         around = link("", target, "panel card") if target else box("div", "panel card")
         with around:
             Text("span", label, "label")
-            self._figure = Text("span", "", "figure")
-            self._note = Text("span", note, "note")
+            self._figure = Text("span", "–", "figure")
+            self._note = Text("span", note or "\u00a0", "note")
         self.element = around
 
     def show(self, figure: str, note: str | None = None) -> None:

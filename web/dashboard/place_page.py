@@ -10,7 +10,12 @@ from nicegui.element import Element
 
 from client.documents import DocumentError, parse_order
 from models.order import Order
-from models.steps import COMPENSATABLE, CREATE_ORDER
+from models.steps import (
+    CREATE_SHIPMENT,
+    DEDUCT_POINTS,
+    PROCESS_PAYMENT,
+    RESERVE_INVENTORY,
+)
 from runtime.program import CommandError
 from web.access import Role
 from web.dashboard.fields import Field, choice_field, text_field
@@ -24,8 +29,11 @@ SAMPLE: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "examples" / "order.json").read_text(encoding="utf-8")
 )
 """The same sample as `python starter.py` places."""
-FAILING = [step for step in COMPENSATABLE if step is not CREATE_ORDER]
+FAILING = (RESERVE_INVENTORY, PROCESS_PAYMENT, DEDUCT_POINTS, CREATE_SHIPMENT)
 """The steps that the demonstration's fault file can let fail."""
+STUCK = (RESERVE_INVENTORY, PROCESS_PAYMENT, DEDUCT_POINTS)
+"""The steps whose undo it can let fail, after the next one has."""
+NOTHING_FAILS = "none"
 _NUMBERS = ("quantity", "points_to_use")
 
 
@@ -68,12 +76,17 @@ class PlacePage:
         if not self._visit.context.demonstration:
             return
         words = self._words
-        choices = {step.activity: words.named("step", step.step) for step in FAILING}
+        stuck = {step.compensation.activity: words.named("undo", step.step) for step in STUCK}
+        choices = {
+            NOTHING_FAILS: words("place.failing_none"),
+            **{step.activity: words.named("step", step.step) for step in FAILING},
+            **{name: words("place.failing_undo", undo=undo) for name, undo in stuck.items()},
+        }
         with self._group("place.demonstration"):
             self._failing = choice_field(
                 words("place.failing"),
-                {"": words("place.failing_none"), **choices},
-                "",
+                choices,
+                NOTHING_FAILS,
                 hint=words("place.failing_hint"),
             )
 
@@ -180,7 +193,7 @@ class PlacePage:
             {name: _entered(name, field.value.strip()) for name, field in item.items()}
             for item in self._items
         ]
-        if self._failing is not None and self._failing.value:
+        if self._failing is not None and "order_id" not in document:
             # The fault file knows the order by the beginning of its id.
             document["order_id"] = f"DEMO-{self._failing.value}-{secrets.token_hex(4)}"
         return document

@@ -35,6 +35,10 @@ class Texts:
         section, _, name = key.partition(".")
         return TABLE[section][name][self.language].format(**values)
 
+    def with_moment(self, key: str, **values: object) -> str:
+        """The text with `{time}` left in, which the browser tells in the viewer's own zone."""
+        return self(key, time="{time}", **values)
+
     def named(self, section: str, name: str) -> str:
         """The plain words for a status, a step or a code; the name itself if it has none.
 

@@ -65,11 +65,11 @@ export default {
           </td>
           <td role="cell" class="c-step">
             <template v-if="row.step">
-              <span :title="row.step">{{ words(steps, row.step) }}</span>
+              <span>{{ words(steps, row.step) }} <span class="mono soft code">{{ row.step }}</span></span>
               <span class="sub trouble" v-if="row.retrying_since">{{ texts.attempt.replace("{number}", row.attempt) }} · {{ moment(texts.retrying, row.retrying_since) }}<template v-if="row.next_attempt_at"> · {{ moment(texts.next, row.next_attempt_at) }}</template></span>
               <span class="sub error" v-if="row.last_error">{{ row.last_error }}</span>
             </template>
-            <span class="soft small" v-else-if="row.error_code" :title="row.error_code">{{ words(errors, row.error_code) }}</span>
+            <span class="soft" v-else-if="row.error_code">{{ words(errors, row.error_code) }} <span class="mono code">{{ row.error_code }}</span></span>
           </td>
           <td role="cell" class="c-progress">
             <span class="bar-cell">
