@@ -47,7 +47,7 @@ class Story:
     """A saga's history, as far as its steps go."""
 
     order: Order | None = None
-    """None where the start does not tell it."""
+    """None only while nothing has been read."""
     calls: list[Call] = field(default_factory=list)
     """In the order they were made."""
     settled: dict[Step, tuple[str, datetime]] = field(default_factory=dict)
@@ -150,8 +150,6 @@ class _Reader:
             await self._ended(call, at, attributes, done=_ENDS[name])
 
     async def _started(self, attributes: Any) -> None:
-        if attributes.workflow_type.name != "OrderSaga":
-            return
         saga = await self._decoded(attributes.input.payloads, SagaInput)
         self.story.order = saga.order
 

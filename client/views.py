@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
 
 from models.contract import Contract
 from models.saga import SagaKind, SagaState, SagaStatus
@@ -136,6 +135,11 @@ class Range(StrEnum):
         """The part of the range that one point of a line stands for."""
         return _BUCKETS[self]
 
+    @property
+    def points(self) -> int:
+        """How many of them the range holds."""
+        return self.length // self.bucket
+
 
 _LENGTHS = {
     Range.HOUR: timedelta(hours=1),
@@ -150,7 +154,11 @@ _BUCKETS = {
 
 
 class Bucket(Contract):
-    """The orders that ended from `start` on, for the length of a bucket."""
+    """The orders that ended from `start` to before the next bucket.
+
+    Buckets begin by the clock (every 2 min, 30 min or 4 h); the first one begins with the range,
+    and the last one is still under way.
+    """
 
     start: datetime
     completed: int = 0
@@ -188,5 +196,18 @@ class Figures(Contract):
     """Orders under way that wait for a person; None when Temporal does not answer."""
 
 
-OutcomeField = Literal["completed", "compensated", "failed"]
-"""A bucket's field for a status that an order can end with."""
+class Totals(Contract):
+    """Counts over all orders that ever were."""
+
+    completed: int
+    compensated: int
+    failed: int
+    completed_seconds: float
+    """From creation to end, summed over those that completed."""
+    open_by_status: dict[SagaStatus, int]
+    """Under way, by STARTED, IN_PROGRESS and COMPENSATING; empty when Temporal does not answer."""
+    needs_person: int | None
+    """Orders under way that wait for a person; None when Temporal does not answer."""
+    undelivered_events: int
+    """`OrderCompleted` and `OrderFailed` that no other system has been told of."""
+    oldest_undelivered_event: datetime | None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from client.board import BadCursor
+from client.cursor import BadCursor
 from client.documents import DocumentError, Fault, MalformedDocument
 from client.errors import NoWorker, OrderConflict, SagaCutShort, SagaMissing, UnknownOrder
 from client.operators import ActionRefused, NoAnswer, NotSettledYet
