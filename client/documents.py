@@ -105,7 +105,7 @@ def parse_document(data: bytes, model: type[T]) -> T:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False)]
+        faults = _faults(error)
         raise DocumentError(_lines(faults), faults) from None
 
 
@@ -159,6 +159,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_key_given_twice(names: list[str]) -> NoReturn:
     repeated, _ = Counter(names).most_common(1)[0]
     raise MalformedDocument([f"{_shown(repeated)}: stands twice in one object"])
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    details = error.errors(include_url=False, include_input=False)
+    places = [detail["loc"] for detail in details]
+    return [
+        _fault(detail)
+        for detail in details
+        # A list whose entries are at fault is not too short as well.
+        if detail["type"] != "too_short" or not _any_within(detail["loc"], places)
+    ]
+
+
+def _any_within(place: tuple[int | str, ...], places: list[tuple[int | str, ...]]) -> bool:
+    return any(other[: len(place)] == place and other != place for other in places)
 
 
 def _lines(faults: list[Fault]) -> list[str]:

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-ID"
 _FIT = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_STATIC = ("/_nicegui/", "/static/", "/favicon.ico")
+_MACHINERY = ("/_nicegui", "/static/", "/favicon.ico", "/healthz")
+"""What browsers and probes ask for all the time."""
 
 logger = logging.getLogger("web.requests")
 
@@ -46,9 +47,9 @@ class RequestLog:
             self._log(scope, request_id, status, time.perf_counter() - began)
 
     def _log(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        static = scope["path"].startswith(_STATIC)
+        level = logging.DEBUG if scope["path"].startswith(_MACHINERY) else logging.INFO
         logger.log(
-            logging.DEBUG if static else logging.INFO,
+            level,
             "request",
             extra={
                 "request_id": request_id,

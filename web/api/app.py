@@ -37,10 +37,8 @@ def create_api(context: WebContext) -> FastAPI:
         exception_handlers={**_HANDLERS},
     )
     api.state.context = context
-    for router in (orders.router, interventions.router, figures.router):
-        api.include_router(router, prefix="/api")
-    api.include_router(health.router)
-    api.include_router(sign_in.router)
+    for part in (orders, interventions, figures, health, sign_in):
+        api.include_router(part.router)
     _describe_problems(api)
     return api
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from client.views import Figures, Range
 from web.api.dependencies import Context, Viewer, problems
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(prefix="/api", tags=["figures"])
 
 
 class FiguresQuery(BaseModel):

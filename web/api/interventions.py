@@ -14,7 +14,7 @@ from web.api.bodies import document_body
 from web.api.dependencies import Context, JsonBody, Operator, OrderId, Viewer, problems
 from web.api.idempotency import Once
 
-router = APIRouter(tags=["interventions"])
+router = APIRouter(prefix="/api", tags=["interventions"])
 
 
 class OpenInterventions(Contract):

@@ -28,7 +28,7 @@ from web.api.dependencies import (
 )
 from web.api.idempotency import Answer, Once
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(prefix="/api", tags=["orders"])
 
 MOST_ORDERS = 200
 EXAMPLE = {
