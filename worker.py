@@ -38,11 +38,13 @@ from runtime.program import CommandError, ExitCode, run_program
 from runtime.search_attributes import register_search_attributes
 from runtime.server import Found, Server
 from runtime.settings import Settings
+from runtime.worker_arguments import worker_parser
 from services.database import Database, StoreUnavailable
 from services.faults import FaultFileError, Faults
 from services.inventory.service import InventoryService
 from services.notifications.mailer import SmtpMailer
 from services.notifications.service import NotificationsService
+from services.orders.relay import Relay
 from services.orders.service import OrdersService
 from services.payments.sandbox import SandboxGateway
 from services.payments.service import PaymentsService
@@ -111,10 +113,14 @@ async def running_workers(
             for name, service in services.items()
         ]
         runs = [asyncio.create_task(worker.run()) for worker in workers]
+        relays = _relays(settings, stores)
+        runs += [asyncio.create_task(relay.run()) for relay in relays]
         try:
             yield runs
         finally:
             await asyncio.gather(*(worker.shutdown() for worker in workers))
+            for relay in relays:  # after the workers, whose last orders have just ended
+                relay.stop()
             await asyncio.gather(*runs)
 
 
@@ -127,6 +133,13 @@ async def _open_stores(
         stack.push_async_callback(stores[service].close)
         await stores[service].migrate(service)
     return stores
+
+
+def _relays(settings: Settings, stores: Mapping[Service, Database]) -> list[Relay]:
+    """The one that delivers the orders' events, where there is an address for them."""
+    if settings.event_url is None or Service.ORDERS not in stores:
+        return []
+    return [Relay(stores[Service.ORDERS], settings.event_url.get_secret_value())]
 
 
 def _service(name: Service, store: Database, smtp_url: SecretStr | None) -> Any:
@@ -303,44 +316,9 @@ def sample_shop(settings: Settings) -> Shop | None:
     return read_shop(str(SAMPLE_SHOP)) if settings.database_url is None else None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="worker.py",
-        description="Run the order saga's workers until SIGTERM or Ctrl-C; then drain and exit. "
-        "Without a Temporal server that is configured or answers, an embedded one is started.",
-    )
-    alone = parser.add_mutually_exclusive_group()
-    alone.add_argument(
-        "--demonstration",
-        action="store_true",
-        help="serve the HTTP API and the dashboard too, on 127.0.0.1:8080; orders that it places "
-        "can be made to fail at a step of your choice",
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        type=Service,
-        choices=tuple(Service),
-        metavar="SERVICE",
-        help=f"work for these services alone: {', '.join(Service)} (default: all)",
-    )
-    parser.add_argument(
-        "--shop",
-        metavar="FILE",
-        help="products and customers to add to the stores (default for a data folder: the sample)",
-    )
-    alone.add_argument(
-        "--faults",
-        type=Path,
-        metavar="FILE",
-        help="faults to inject into the services, for trying the saga out",
-    )
-    return parser
-
-
 async def main() -> int:
     """Parse the command line and work."""
-    arguments = _parser().parse_args()
+    arguments = worker_parser().parse_args()
     settings = Settings.load()
     configure_logs(settings)
     _check_alert_targets(settings)
