@@ -120,6 +120,14 @@ def watch_count(visit: Visit, frame: Frame, subjects: Subjects) -> None:
     visit.watch(subjects.figures(Range.HOUR), show)
 
 
+def build_not_found(visit: Visit) -> None:
+    """The page for an address that has none."""
+    title = visit.words("frame.not_found")
+    with framed(visit, title, ""), box("div", "panel nothing"):
+        Text("h1", title)
+        link(visit.words("frame.back_home"), "/")
+
+
 def _speak(visit: Visit) -> None:
     """Let the page's `lang`, and the framework's own texts, be in the visit's language."""
     page = copy.copy(visit.client.page)  # the original is shared by all visits of the page

@@ -50,13 +50,14 @@ class Subject(Generic[T]):
     missing: type[Exception] | None = None
     """What `read` raises when there is no such thing."""
     heavy: bool = False
-    """Read more rarely the longer it takes; else once in `PAUSE`."""
+    """Read more rarely the longer it takes; else after each `PAUSE`."""
 
 
 class Live:
     """One per process. Whoever looks is told at once, and then whenever something has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float = PAUSE) -> None:
+        self._pause = pause
         self._readings: dict[Hashable, _Reading] = {}
 
     def watch(self, subject: Subject[T], tell: Callable[[Snapshot[T]], None]) -> Callable[[], None]:
@@ -94,15 +95,16 @@ class Live:
 
     def _reading(self, subject: Subject[Any]) -> "_Reading":
         if subject.key not in self._readings:
-            self._readings[subject.key] = _Reading(subject)
+            self._readings[subject.key] = _Reading(subject, self._pause)
         return self._readings[subject.key]
 
 
 class _Reading:
     """One subject that somebody looks at."""
 
-    def __init__(self, subject: Subject[Any]) -> None:
+    def __init__(self, subject: Subject[Any], shortest_pause: float) -> None:
         self.subject = subject
+        self._shortest_pause = shortest_pause
         self.viewers: list[Tell] = []
         self.snapshot: Snapshot[Any] = Snapshot()
         self._task: asyncio.Task[None] | None = None
@@ -128,8 +130,8 @@ class _Reading:
 
     def _pause(self, took: float) -> float:
         if not self.subject.heavy:
-            return PAUSE
-        return min(max(PAUSE, took / LARGEST_SHARE), LONGEST_PAUSE)
+            return self._shortest_pause
+        return min(max(self._shortest_pause, took / LARGEST_SHARE), LONGEST_PAUSE)
 
     def _tell(self) -> None:
         for tell in tuple(self.viewers):

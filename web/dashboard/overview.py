@@ -116,7 +116,7 @@ class Overview:
             self._ranges = {each: self._range_button(each) for each in Range}
 
     def _range_button(self, over: Range) -> Text:
-        choice = Text("button", self._visit.words(f"figures.{over}"))
+        choice = Text("button", self._visit.words.named("range", over))
         choice.props["type"] = "button"
         choice.props["aria-pressed"] = str(over is self._over).lower()
         choice.on("click", lambda: self._choose(over), args=[])

@@ -2,9 +2,11 @@
 
 from fastapi import FastAPI, Request
 from nicegui import Client, ui
+from nicegui import app as nicegui_app
+from starlette.responses import Response
 
 from web.context import WebContext
-from web.dashboard.frame import serve_static
+from web.dashboard.frame import build_not_found, serve_static
 from web.dashboard.interventions_page import InterventionsPage
 from web.dashboard.live import Live
 from web.dashboard.order_page import OrderPage
@@ -18,6 +20,12 @@ RECONNECT_TIMEOUT = 10.0
 browser loads it anew by itself, at the same address."""
 RESPONSE_TIMEOUT = 8.0
 """Seconds to make a page; more than it waits for its first look."""
+
+FAVICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" '
+    'rx="8" fill="#2450c5"/><path d="M9 11h14M9 16h9M9 21h5" stroke="#fff" stroke-width="3" '
+    'stroke-linecap="round"/></svg>'
+)
 
 
 def install(app: FastAPI, context: WebContext) -> Live:
@@ -41,11 +49,18 @@ def install(app: FastAPI, context: WebContext) -> Live:
     async def place(request: Request, client: Client) -> None:
         await PlacePage(Visit.of(context, live, request, client), subjects).build()
 
+    @nicegui_app.exception_handler(404)
+    async def not_found(request: Request, _: Exception) -> Response:
+        with Client(ui.page(""), request=request) as client:
+            build_not_found(Visit.of(context, live, request, client))
+        return client.build_response(request, 404)
+
     serve_static()
     ui.run_with(
         app,
         mount_path="/",
         title="Order saga",
+        favicon=FAVICON,
         tailwind=False,
         reconnect_timeout=RECONNECT_TIMEOUT,
         show_welcome_message=False,
