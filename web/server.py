@@ -44,15 +44,22 @@ async def serving(
         stack.callback(listener.close)
         backend = await stack.enter_async_context(Backend.running(settings))
         app = create_app(WebContext(settings, backend, access, demonstration))
-        server = _Server(_config(app))
-        task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
-        try:
-            await _until_started(server, task)
-            _announce(settings, access, listener)
-            yield lambda: _ended(task)
-        finally:
-            server.should_exit = True
-            await asyncio.wait([task])
+        task = await stack.enter_async_context(served(app, listener))
+        _announce(settings, access, listener)
+        yield lambda: _ended(task)
+
+
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+    """The app on this socket, until the block is left; yields the server's task."""
+    server = _Server(_config(app))
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="web")
+    try:
+        await _until_started(server, task)
+        yield task
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task])
 
 
 class _Server(uvicorn.Server):
