@@ -83,7 +83,7 @@ class OrderPage:
         self._interventions.show(tuple(state.interventions))
         self._error.show((state.error_code, state.error_message))
         self._warnings.show(tuple(state.warnings))
-        self._timeline.show(details.timeline)
+        self._timeline.show((details.timeline, state.status.ended))
         for section in (self._facts, self._items, self._people):
             section.show(state)
 
@@ -179,11 +179,13 @@ class OrderPage:
             for warning in warnings:
                 Text("p", warning, "wrap")
 
-    def _build_timeline(self, runs: tuple[StepRun, ...]) -> None:
+    def _build_timeline(self, shown: tuple[tuple[StepRun, ...], bool]) -> None:
+        runs, ended = shown
         Text("h2", self._words("order.timeline"))
         build_timeline(self._words, runs)
         if not runs:
-            Text("p", self._words("order.no_timeline"), "soft")
+            key = "order.no_timeline" if ended else "order.not_begun"
+            Text("p", self._words(key), "soft")
 
     def _build_facts(self, state: SagaState) -> None:
         Text("h2", self._words("order.facts"))
