@@ -29,7 +29,7 @@ from client.views import (
     Range,
     Totals,
 )
-from client.visibility import count_running
+from client.visibility import count_running, newest_running
 from models.saga import SagaState, SagaStatus
 from runtime.server import Server
 from runtime.settings import Settings
@@ -37,6 +37,9 @@ from services.orders.figures import EndedOrders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNDER_WAY = (SagaStatus.STARTED, SagaStatus.IN_PROGRESS, SagaStatus.COMPENSATING)
+
+_MOST_WAITING = 500
+"""Of more orders than this that wait for a person, the newest tell since when."""
 
 
 class Board:
@@ -116,6 +119,7 @@ class Board:
             completed_seconds=ended.microseconds / 1e6,
             open_by_status=await self._under_way(),
             needs_person=await self._needs_person(),
+            oldest_intervention=await self._oldest_intervention(),
             undelivered_events=waiting.count,
             oldest_undelivered_event=waiting.oldest,
         )
@@ -151,6 +155,17 @@ class Board:
             return await count_running(self._sagas.client, OrderFilter(needs_operator=True))
         except RPCError:
             return None
+
+    async def _oldest_intervention(self) -> datetime | None:
+        only = OrderFilter(needs_operator=True)
+        try:
+            found = await newest_running(self._sagas.client, only, _MOST_WAITING, None)
+            waits = await asyncio.gather(
+                *(self._live.waiting_since(order_id_of(execution.id)) for execution in found)
+            )
+        except RPCError:
+            return None
+        return min((since for since in waits if since is not None), default=None)
 
 
 def _bounds(over: Range, until: datetime) -> list[datetime]:

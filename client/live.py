@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from datetime import datetime
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -10,6 +11,7 @@ from client.attendance import RPC_TIMEOUT
 from client.records import Records
 from client.rows import Facts, LiveSaga, recorded_row
 from client.running import RunningSagas, order_id_of
+from client.step_runs import waiting_since
 from client.timeline import Story, read_story
 from client.views import OrderRow
 from services.orders.listing import ListedOrder
@@ -46,6 +48,14 @@ class LiveOrders:
         else:
             return None
         return _closing(recorded_row(listed), row) if listed and ended else row
+
+    async def waiting_since(self, order_id: str) -> datetime | None:
+        """Since when the order has needed a person; None if it does not (any more)."""
+        async with self._places:
+            description = await self._running.describe(order_id)
+            if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
+                return None
+            return waiting_since(await self.story(description))
 
     async def story(self, description: WorkflowExecutionDescription) -> Story:
         """What the workflow did so far; empty when Temporal has just forgotten it."""

@@ -1,6 +1,7 @@
 """The timeline of one order: each step and each undo with its attempts and its outcome."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from client.observation import PendingCall
 from client.timeline import CALLS, AnyStep, Call, Story
@@ -13,6 +14,16 @@ def step_runs(story: Story, pending: tuple[PendingCall, ...]) -> tuple[StepRun, 
     live = {call.operation: call for call in pending}
     runs = [*_made(story, live), *_skipped(story)]
     return tuple(sorted(runs, key=lambda run: run.started_at))
+
+
+def waiting_since(story: Story) -> datetime | None:
+    """Since when the order has needed a person; None if it does not."""
+    waiting = [
+        story.calls_of(*CALLS[run.activity])[0].ended_at
+        for run in step_runs(story, ())
+        if run.outcome is RunOutcome.WAITS
+    ]
+    return min((since for since in waiting if since is not None), default=None)
 
 
 def _made(story: Story, live: Mapping[str, PendingCall]) -> Iterator[StepRun]:

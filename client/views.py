@@ -208,6 +208,8 @@ class Totals(Contract):
     """Under way, by STARTED, IN_PROGRESS and COMPENSATING; empty when Temporal does not answer."""
     needs_person: int | None
     """Orders under way that wait for a person; None when Temporal does not answer."""
+    oldest_intervention: datetime | None
+    """Since when the first of them has waited."""
     undelivered_events: int
     """`OrderCompleted` and `OrderFailed` that no other system has been told of."""
     oldest_undelivered_event: datetime | None
