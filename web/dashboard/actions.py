@@ -102,7 +102,11 @@ class _Form:
     def build(self) -> None:
         words, wish = self._visit.words, self._wish
         title = words(f"action.{wish.action}")
-        with box("form", "panel dialog", aria_labelledby="action-title") as form:
+        # The framework lets only a div in a dialog be clicked.
+        with (
+            box("div", "panel dialog"),
+            box("form", "stack", aria_labelledby="action-title") as form,
+        ):
             form.props["novalidate"] = True
             Text("h2", title).props["id"] = "action-title"
             subject = wish.order_id
