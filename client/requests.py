@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator
 from client.errors import translated
 from runtime.settings import Settings
 from services.database import Database
-from services.orders.requests import ApiRequests, Begun, Fresh
+from services.orders.requests import (
+    ApiRequests,
+    Begun,
+    Fresh,
+    OtherBody,
+    Same,
+    StillRunning,
+)
+
+__all__ = ["Begun", "Fresh", "OtherBody", "Requests", "Same", "StillRunning"]
 
 
 class Requests:

@@ -26,7 +26,7 @@ async def main() -> int:
     ).parse_args()
     settings = Settings.load()
     configure_logs(settings)
-    # Imported late: `--help` does not wait for the dashboard's framework to load.
+    # Imported late: `--help` does not wait for the Temporal SDK to load.
     from web.server import serving
 
     async with serving(settings) as ended:

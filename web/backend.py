@@ -13,6 +13,7 @@ from client.board import Board
 from client.errors import translated
 from client.operators import Operators
 from client.records import Records
+from client.requests import Requests
 from client.sagas import Sagas
 from runtime.connection import NotReachable, connect, find_server
 from runtime.program import CommandError
@@ -38,7 +39,8 @@ class Tools:
 class Backend:
     """The tools of this process. It starts without Temporal, and recovers when Temporal does."""
 
-    def __init__(self, settings: Settings, records: Records) -> None:
+    def __init__(self, settings: Settings, records: Records, requests: Requests) -> None:
+        self.requests = requests
         self._settings = settings
         self._records = records
         self._tools: Tools | None = None
@@ -50,8 +52,8 @@ class Backend:
     @contextlib.asynccontextmanager
     async def running(cls, settings: Settings) -> AsyncIterator["Backend"]:
         """A backend that keeps itself connected until the block is left."""
-        async with Records.opened(settings) as records:
-            backend = cls(settings, records)
+        async with Records.opened(settings) as records, Requests.opened(settings) as requests:
+            backend = cls(settings, records, requests)
             await backend.look()
             keeper = asyncio.create_task(backend._keep(), name="web backend")
             try:

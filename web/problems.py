@@ -39,7 +39,7 @@ CODES: Mapping[str, Meaning] = {
     "ORDER_CONFLICT": Meaning(HTTPStatus.CONFLICT, "The id belongs to another order"),
     "ACTION_REFUSED": Meaning(HTTPStatus.CONFLICT, "The action is not possible now"),
     "WORKFLOW_CUT_SHORT": Meaning(HTTPStatus.CONFLICT, "The workflow was ended in Temporal"),
-    "STILL_RUNNING_REQUEST": Meaning(
+    "REQUEST_RUNNING": Meaning(
         HTTPStatus.CONFLICT, "The request with this Idempotency-Key is still under way"
     ),
     "BODY_TOO_LARGE": Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),

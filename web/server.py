@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from runtime.program import CommandError, ExitCode
 from runtime.settings import PREFIX, Settings, SettingsError
 from web.access import Access
-from web.app import create_app
 from web.backend import Backend
 from web.context import WebContext
 from web.security import LOOPBACK_NAMES
@@ -40,6 +39,9 @@ async def serving(
     access = Access.of(settings)
     _refuse_open_house(settings, access)
     listener = _listen(settings)
+    # Imported late: the dashboard's framework takes seconds, and a refusal none.
+    from web.app import create_app
+
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
         backend = await stack.enter_async_context(Backend.running(settings))

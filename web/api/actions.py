@@ -56,6 +56,6 @@ async def act(
 
     async def do() -> Answer:
         state = await operators.act(action, order_id, by, request_id=once.request_id)
-        return Answer(200, state.model_dump_json())
+        return Answer(status=200, body=state.model_dump_json())
 
     return await once.answer(do)

@@ -16,6 +16,7 @@ from web import sign_in
 from web.api import figures, health, interventions, orders
 from web.context import WebContext
 from web.problems import FieldFault, Problem, ProblemError, of_command, of_document
+from web.prometheus import BusinessFigures
 
 DESCRIPTION = """\
 Place orders, see what becomes of them, and step in where a person is needed.
@@ -37,6 +38,9 @@ def create_api(context: WebContext) -> FastAPI:
         exception_handlers={**_HANDLERS},
     )
     api.state.context = context
+    api.state.business_figures = BusinessFigures(
+        events_go_out=context.settings.event_url is not None
+    )
     for part in (orders, interventions, figures, health, sign_in):
         api.include_router(part.router)
     _describe_problems(api)

@@ -49,7 +49,7 @@ async def list_interventions(_person: Viewer, context: Context) -> OpenIntervent
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     openapi_extra=document_body(
         InterventionActionDocument,
-        {"action": "claim", "actor": "Kim", "reason": "refunding it at the provider"},
+        {"action": "claim", "reason": "refunding it at the provider"},
     ),
 )
 async def act_on_intervention(

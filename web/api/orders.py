@@ -105,6 +105,10 @@ class OrderQuery(BaseModel):
         202: {
             "description": "The order is stored, and its saga is under way or has ended.",
             "headers": {"Location": {"schema": {"type": "string"}, "description": "The order."}},
+            "links": {
+                name: {"operationId": name, "parameters": {"order_id": "$response.body#/order_id"}}
+                for name in ("show_order", "cancel_order", "hold_order", "resume_order")
+            },
         },
         **problems(400, 401, 403, 409, 413, 415, 422, 503),
     },
@@ -122,7 +126,11 @@ async def place_order(
     async def place() -> Answer:
         await context.backend.tools.sagas.place(order)
         state = await _seen(context.backend.tools.sagas, order)
-        return Answer(202, state.model_dump_json(), f"/api/orders/{order.order_id}")
+        return Answer(
+            status=202,
+            body=state.model_dump_json(),
+            location=f"/api/orders/{order.order_id}",
+        )
 
     return await once.answer(place)
 
@@ -165,9 +173,7 @@ async def show_order(_person: Viewer, context: Context, order_id: OrderId) -> Or
 _ACTION: dict[str, Any] = {
     "responses": _REFUSALS,
     "response_model": SagaState,
-    "openapi_extra": document_body(
-        ActionDocument, {"actor": "Kim", "reason": "the customer asked for it"}
-    ),
+    "openapi_extra": document_body(ActionDocument, {"reason": "the customer asked for it"}),
 }
 
 
