@@ -20,8 +20,10 @@ async def test_order_is_placed_and_completes(api: Api, order: Order) -> None:
     assert placed.status_code == 202
     assert placed.headers["location"] == f"/api/orders/{document['order_id']}"
     assert placed.json()["saga_id"] == f"order-{document['order_id']}"
-    state = await api.until(document["order_id"], lambda state: state["completed_at"])
-    assert state["status"] == "COMPLETED"
+    state = await api.until(
+        document["order_id"], lambda state: "NOTIFICATION_SENT" in state["executed_steps"]
+    )
+    assert (state["status"], state["progress"]) == ("COMPLETED", 100)
     assert state["total_amount"] == "50.00"
     assert [run["step"] for run in state["timeline"]] == state["executed_steps"]
 
