@@ -11,6 +11,10 @@ from aiohttp import web
 Answer = Callable[[dict[str, Any]], Awaitable[int]]
 
 
+async def _elsewhere(_request: web.Request) -> web.Response:
+    return web.Response()
+
+
 @dataclass
 class Sink:
     """What it was told, in the order in which it understood."""
@@ -55,6 +59,7 @@ class Sink:
         """While the block runs; on the same port each time."""
         application = web.Application()
         application.router.add_post("/hooks/s3cret", self.take)
+        application.router.add_get("/elsewhere", _elsewhere)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port)
