@@ -133,16 +133,14 @@ async def test_what_is_being_typed_outlives_an_update_of_the_page(
 
 
 async def test_pages_hold_every_order_once(looker: Looker, premises: Premises) -> None:
-    placed = {await premises.place("PAGED") for _ in range(30)}
-    for order_id in placed:
-        await premises.until(order_id, "COMPLETED")
+    placed = await asyncio.gather(*(premises.place("PAGED") for _ in range(27)))
     await looker.open("/?order_id=PAGED-&rows=25")
     page = looker.page
     rows = page.locator("tr[data-order]")
     await expect(rows).to_have_count(25)
     first = await rows.evaluate_all("rows => rows.map(row => row.dataset.order)")
     await page.get_by_role("button", name="Older").click()
-    await expect(rows).to_have_count(5)
+    await expect(rows).to_have_count(2)
     second = await rows.evaluate_all("rows => rows.map(row => row.dataset.order)")
     assert sorted(first + second) == sorted(placed)
     await expect(page.get_by_text("Page 2")).to_be_visible()
