@@ -33,6 +33,7 @@ SHOP = {
 FAULTS = [
     {"operation": "reserve_inventory", "kind": "delay", "order_id": "SLOW-*", "seconds": 2},
     {"operation": "process_payment", "kind": "fail", "order_id": "RETRY-*", "times": 4},
+    {"operation": "process_payment", "kind": "fail", "order_id": "OPEN-*", "times": -1},
     {"operation": "process_payment", "kind": "refuse", "order_id": "STUCK-*"},
     {"operation": "release_inventory", "kind": "refuse", "order_id": "STUCK-*", "times": -1},
     {"operation": "create_shipment", "kind": "refuse", "order_id": "UNDONE-*"},

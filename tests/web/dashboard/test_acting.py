@@ -87,7 +87,7 @@ async def test_name_and_reason_are_asked_for(looker: Looker, premises: Premises)
 
 
 async def test_order_is_held_and_resumed_and_cancelled(looker: Looker, premises: Premises) -> None:
-    order_id = await premises.place("SLOW")
+    order_id = await premises.place("OPEN")
     await looker.open(f"/orders/{order_id}")
     page = looker.page
     await act(looker, page.get_by_role("button", name="Hold"), "sora", "address to be checked")
@@ -100,7 +100,7 @@ async def test_order_is_held_and_resumed_and_cancelled(looker: Looker, premises:
 
 
 async def test_markup_in_texts_is_shown_as_text(looker: Looker, premises: Premises) -> None:
-    order_id = await premises.place("SLOW")
+    order_id = await premises.place("OPEN")
     await looker.open(f"/orders/{order_id}")
     page = looker.page
     await act(looker, page.get_by_role("button", name="Cancel order"), f"<b>{SCRIPT}"[:100], SCRIPT)

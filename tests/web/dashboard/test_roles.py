@@ -59,7 +59,7 @@ async def test_viewer_looks_and_cannot_act(visitor: Looker, premises: Premises) 
 async def test_customer_service_cancels_under_the_name_of_its_token(
     visitor: Looker, premises: Premises
 ) -> None:
-    order_id = await premises.place("SLOW")
+    order_id = await premises.place("OPEN")
     await sign_in(visitor, "customer-service")
     await visitor.open(f"/orders/{order_id}")
     page = visitor.page
