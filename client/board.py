@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
@@ -31,6 +32,7 @@ from client.views import (
 )
 from client.visibility import count_running, newest_running
 from models.saga import SagaState, SagaStatus
+from runtime.connection import NotReachable
 from runtime.server import Server
 from runtime.settings import Settings
 from services.orders.figures import EndedOrders
@@ -38,6 +40,10 @@ from services.orders.figures import EndedOrders
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNDER_WAY = (SagaStatus.STARTED, SagaStatus.IN_PROGRESS, SagaStatus.COMPENSATING)
 
+_PAGE_SECONDS = 5.0
+"""Nobody looks at an empty page for longer."""
+_COUNT_SECONDS = 2.0
+"""Figures from the records do not wait longer for those from Temporal."""
 _MOST_WAITING = 500
 """Of more orders than this that wait for a person, the newest tell since when."""
 
@@ -76,7 +82,14 @@ class Board:
         """
         after = None if cursor is None else decoded(cursor)
         with translated():
-            return await self._pages.page(only, limit, after)
+            try:
+                async with asyncio.timeout(_PAGE_SECONDS):
+                    return await self._pages.page(only, limit, after)
+            except TimeoutError:
+                raise NotReachable(
+                    f"Temporal and the store have not told within {_PAGE_SECONDS:g} s which "
+                    "orders there are"
+                ) from None
 
     async def details(self, order_id: str) -> OrderDetails:
         """Everything about one order, also when no worker answers within 2 s.
@@ -104,7 +117,7 @@ class Board:
         bounds = _bounds(over, until)
         with translated():
             ended = await self._records.ended(bounds)
-        return _figures(over, bounds, ended, await self._under_way(), await self._needs_person())
+        return _figures(over, bounds, ended, await self._under_way())
 
     async def totals(self) -> Totals:
         """Counts over all orders that ever were."""
@@ -112,14 +125,15 @@ class Board:
             ended, waiting = await asyncio.gather(
                 self._records.ended_ever(), self._records.waiting_events()
             )
+        under_way = await self._under_way()
         return Totals(
             completed=ended.completed,
             compensated=ended.compensated,
             failed=ended.failed,
             completed_seconds=ended.microseconds / 1e6,
-            open_by_status=await self._under_way(),
-            needs_person=await self._needs_person(),
-            oldest_intervention=await self._oldest_intervention(),
+            open_by_status=under_way.by_status,
+            needs_person=under_way.needs_person,
+            oldest_intervention=await self._oldest_intervention() if under_way.known else None,
             undelivered_events=waiting.count,
             oldest_undelivered_event=waiting.oldest,
         )
@@ -141,31 +155,41 @@ class Board:
             return told, True
         return _from_outside(description, story), False
 
-    async def _under_way(self) -> dict[SagaStatus, int]:
-        """By status; empty when Temporal does not answer."""
-        filters = [OrderFilter(status=status) for status in UNDER_WAY]
+    async def _under_way(self) -> "_UnderWay":
+        """By Temporal's list; nothing when Temporal does not answer."""
+        filters = [
+            *(OrderFilter(status=status) for status in UNDER_WAY),
+            OrderFilter(needs_operator=True),
+        ]
         counts = [count_running(self._sagas.client, only) for only in filters]
-        try:
-            return dict(zip(UNDER_WAY, await asyncio.gather(*counts), strict=True))
-        except RPCError:
-            return {}
-
-    async def _needs_person(self) -> int | None:
-        try:
-            return await count_running(self._sagas.client, OrderFilter(needs_operator=True))
-        except RPCError:
-            return None
+        with contextlib.suppress(RPCError, TimeoutError):
+            async with asyncio.timeout(_COUNT_SECONDS):
+                *by_status, needs_person = await asyncio.gather(*counts)
+                return _UnderWay(dict(zip(UNDER_WAY, by_status, strict=True)), needs_person)
+        return _UnderWay()
 
     async def _oldest_intervention(self) -> datetime | None:
         only = OrderFilter(needs_operator=True)
-        try:
+        with contextlib.suppress(RPCError):
             found = await newest_running(self._sagas.client, only, _MOST_WAITING, None)
             waits = await asyncio.gather(
                 *(self._live.waiting_since(order_id_of(execution.id)) for execution in found)
             )
-        except RPCError:
-            return None
-        return min((since for since in waits if since is not None), default=None)
+            return min((since for since in waits if since is not None), default=None)
+        return None
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """Orders that have not ended."""
+
+    by_status: dict[SagaStatus, int] = field(default_factory=dict)
+    needs_person: int | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether Temporal has told."""
+        return bool(self.by_status)
 
 
 def _bounds(over: Range, until: datetime) -> list[datetime]:
@@ -182,8 +206,7 @@ def _figures(
     over: Range,
     bounds: list[datetime],
     ended: list[EndedOrders],
-    under_way: dict[SagaStatus, int],
-    needs_person: int | None,
+    under_way: _UnderWay,
 ) -> Figures:
     completed = sum(each.completed for each in ended)
     compensated = sum(each.compensated for each in ended)
@@ -210,9 +233,9 @@ def _figures(
             )
             for start, each in zip(bounds[:-1], ended, strict=True)
         ),
-        open=sum(under_way.values()) if under_way else None,
-        open_by_status=under_way,
-        needs_person=needs_person,
+        open=sum(under_way.by_status.values()) if under_way.known else None,
+        open_by_status=under_way.by_status,
+        needs_person=under_way.needs_person,
     )
 
 
