@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-ID"
 _FIT = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MACHINERY = ("/_nicegui", "/static/", "/favicon.ico", "/healthz")
+_MACHINERY = ("/_nicegui", "/static/", "/favicon.ico", "/healthz", "/readyz")
 """What browsers and probes ask for all the time."""
 
 logger = logging.getLogger("web.requests")

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.markdown import rows, section, spans
+from tests.test_architecture import ROOT
 from tests.web.api.browsing import TOKENS, Api
+from tests.web.api.test_access import ROUTES, path_of
 from web.problems import CODES
 from web.server import served
 
+HTTP_API = ROOT / "docs" / "http-api.md"
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -62,6 +66,19 @@ async def test_every_operation_says_who_may_use_it(locked: Api) -> None:
                 continue
             assert operation["security"] == [{"token": []}, {"session": []}], where
             assert {"401", "403"} <= set(operation["responses"]), where
+
+
+async def test_every_route_is_documented_with_its_role(locked: Api) -> None:
+    documented = {spans(row[0])[0]: row[1].strip("`") for row in rows(section(HTTP_API, "Routes"))}
+    assert documented.pop("GET /openapi.json") == "nobody"
+    described = {
+        f"{method.upper()} {path}"
+        for path, operations in locked.app.openapi()["paths"].items()
+        for method in operations
+    }
+    assert documented.keys() == described
+    needed = {f"{route.method} {path_of(route)}": route.needs or "nobody" for route in ROUTES}
+    assert documented == {name: needed[name] for name in described}
 
 
 async def test_every_error_is_a_problem(locked: Api) -> None:
