@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from models.saga import SagaState
+from models.steps import Service
+from services.orders.tables import api_requests
 from tests.house import House
 from tests.web.api.browsing import TOKENS, WHO, Api, bearer, problem
 
@@ -97,6 +100,40 @@ async def test_two_at_once_make_one_order(api: Api, order: Order) -> None:
     assert {answer.status_code for answer in answers} <= {202, 409}
     placed = {answer.json()["order_id"] for answer in answers if answer.status_code == 202}
     assert len(placed) == 1
+
+
+async def test_crash_between_the_effect_and_the_answer_has_one_effect(
+    api: Api, house: House, order: Order
+) -> None:
+    """What is lost with the process is the kept answer; the key's row is given up in time."""
+    key, document = keyed(), order(order_id=...)
+    first = (await api.post("/api/orders", document, headers=key)).json()
+    await forget_all(house)
+    again = (await api.post("/api/orders", document, headers=key)).json()
+    assert again["order_id"] == first["order_id"]
+
+
+async def test_crash_after_an_action_lets_it_be_answered_once_more(
+    api: Api, house: House, order: Order
+) -> None:
+    document, key = order(), keyed()
+    order_id = document["order_id"]
+    injured = house.order().model_copy(update={"order_id": order_id})
+    house.injure(injured, "reserve_inventory", "fail", times=-1)
+    await api.post("/api/orders", document)
+    path = f"/api/orders/{order_id}/hold"
+    assert (await api.post(path, WHO, headers=key)).status_code == 200
+    await forget_all(house)
+    assert (await api.post(path, WHO, headers=key)).status_code == 200
+    problem(await api.post(path, WHO, headers=keyed()), 409, "ALREADY_HELD")
+    await api.post(f"/api/orders/{order_id}/cancel", WHO)
+    state = await api.until(order_id, lambda state: state["compensated_at"])
+    assert [done["action"] for done in state["resolutions"]] == ["hold", "cancel"]
+
+
+async def forget_all(house: House) -> None:
+    async with house.stores[Service.ORDERS].transaction() as connection:
+        await connection.execute(delete(api_requests))
 
 
 async def test_keys_belong_to_whoever_sends_them(locked: Api, order: Order) -> None:

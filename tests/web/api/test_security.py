@@ -103,6 +103,7 @@ async def test_every_answer_has_the_security_headers(locked: Api, path: str) -> 
     response = await locked.get(path)
     for name, value in SECURITY_HEADERS.items():
         assert response.headers[name] == value
+    assert response.headers["cache-control"] == "no-store"
     assert "server" not in response.headers
 
 
