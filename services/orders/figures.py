@@ -62,9 +62,13 @@ class OrderFigures:
 
     async def waiting_events(self) -> WaitingEvents:
         """The events in the outbox that have not been delivered."""
+        waiting = outbox.c.published_at.is_(None)
+        count = select(func.count()).select_from(outbox).where(waiting)
+        oldest = select(func.min(outbox.c.created_at)).where(waiting)
+        # Each has an index of its own; in one pass, neither would be used.
         query = select(
-            func.count().label("count"), func.min(outbox.c.created_at).label("oldest")
-        ).where(outbox.c.published_at.is_(None))
+            count.scalar_subquery().label("count"), oldest.scalar_subquery().label("oldest")
+        )
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one()
         return WaitingEvents.model_validate(dict(row._mapping))
