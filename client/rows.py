@@ -9,6 +9,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey
 
+from client.heard import expected_step
 from client.observation import PendingCall, pending_calls
 from client.running import ORDER_STATUS
 from client.timeline import CALLS, Story, instant, running_name
@@ -157,12 +158,21 @@ class LiveSaga:
 
     def _at_rest(self, story: Story) -> dict[str, object]:
         """No service is being asked: the saga is between two steps, held, or waits for a person."""
+        current = story.current_step
+        if self.kind is SagaKind.CHOREOGRAPHED and story.calls:
+            current = self._expected_step(story)
         return {
-            "current_step": story.current_step or self.status,
+            "current_step": current or self.status,
             "progress": story.progress,
             "last_error": _last_error(story),
             "held": self._is_held,
         }
+
+    def _expected_step(self, story: Story) -> str | None:
+        passed = {*story.executed, *(step.step for step in story.skipped)}
+        passed |= {step.step for step in STEPS if story.is_unknown(step)}
+        undoing = self.status is SagaStatus.COMPENSATING
+        return expected_step(passed, story.compensated, undoing=undoing)
 
     @property
     def _is_held(self) -> bool:

@@ -12,6 +12,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from client import heard
 from client.views import Lane
 from models.errors import REFUSALS
 from models.order import Order
@@ -65,6 +66,11 @@ class Story:
             for step in STEPS
             if any(call.done for call in self.calls_of(step, Lane.FORWARD))
         ]
+
+    def is_unknown(self, step: AnyStep) -> bool:
+        """Whether the step may have had its effect though nobody vouches for it."""
+        calls = self.calls_of(step, Lane.FORWARD)
+        return bool(calls) and not calls[-1].done and not calls[-1].refused
 
     @property
     def skipped(self) -> list[AnyStep]:
@@ -125,6 +131,7 @@ class _Reader:
     def __init__(self, converter: DataConverter) -> None:
         self._converter = converter
         self._scheduled: dict[int, Call] = {}
+        self._last_event_at = datetime.min.replace(tzinfo=UTC)
         self.story = Story()
 
     async def read(self, event: HistoryEvent) -> None:
@@ -133,13 +140,15 @@ class _Reader:
         attributes: Any = getattr(event, name, None)
         match name:
             case "workflow_execution_started_event_attributes":
-                await self._started(attributes)
+                await self._started(attributes, at)
             case "activity_task_scheduled_event_attributes":
                 self._asked(event.event_id, attributes.activity_type.name, at)
             case "marker_recorded_event_attributes":
                 await self._marked(attributes, at)
             case "workflow_execution_update_accepted_event_attributes":
                 await self._updated(attributes.accepted_request.input, at)
+            case "workflow_execution_signaled_event_attributes":
+                await self._heard(attributes)
             case _ if call := self._scheduled.get(getattr(attributes, "scheduled_event_id", 0)):
                 await self._went_on(call, name, attributes, at)
 
@@ -149,7 +158,8 @@ class _Reader:
         elif name in _ENDS:
             await self._ended(call, at, attributes, done=_ENDS[name])
 
-    async def _started(self, attributes: Any) -> None:
+    async def _started(self, attributes: Any, at: datetime) -> None:
+        self._last_event_at = at
         saga = await self._decoded(attributes.input.payloads, SagaInput)
         self.story.order = saga.order
 
@@ -187,6 +197,23 @@ class _Reader:
             action = await self._decoded(update.args.payloads, OperatorAction)
             if action.step is not None:
                 self.story.settled[action.step] = (update.name, at)
+
+    async def _heard(self, signal: Any) -> None:
+        """A choreographed order's event, which comes when the call it tells of is over."""
+        if signal.signal_name != heard.SIGNAL:
+            return
+        event = await self._decoded(signal.input.payloads, dict[str, Any])
+        name, at = event["event_type"], datetime.fromisoformat(event["timestamp"])
+        operation = heard.DONE.get(name) or heard.FAILED.get(name)
+        if operation is None or any(call.operation == operation for call in self.story.calls):
+            return  # of no call, or told twice
+        call = Call(operation, min(self._last_event_at, at), at, 1, done=name in heard.DONE)
+        if not call.done:
+            failure = event["data"].get("failure") or {}
+            call.refused = failure.get("outcome") == "REFUSED"
+            call.error = failure.get("message")
+        self._last_event_at = max(self._last_event_at, at)
+        self.story.calls.append(call)
 
     async def _decoded(self, payloads: Sequence[Payload], as_type: Any) -> Any:
         [value] = await self._converter.decode(payloads, [as_type])

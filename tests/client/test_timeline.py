@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from client.heard import expected_step
 from client.observation import PendingCall
 from client.step_runs import step_runs
 from client.timeline import Story, read_story
@@ -125,3 +128,46 @@ async def test_an_undo_that_failed_for_good_waits_for_a_person() -> None:
     last = step_runs(told, ())[-1]
     assert (last.lane, last.outcome, last.ended_at) == (Lane.UNDO, RunOutcome.WAITS, None)
     assert last.step is not RESERVE_INVENTORY.step or last.last_error
+
+
+def signalled(*events: dict[str, Any]) -> list[HistoryEvent]:
+    """The history of a choreographed order's tracker that has heard these events."""
+    history_events = [history("completed").events[0]]
+    for number, event in enumerate(events):
+        told = HistoryEvent(event_id=2 + number)
+        told.workflow_execution_signaled_event_attributes.signal_name = "hear"
+        payload = told.workflow_execution_signaled_event_attributes.input.payloads.add()
+        payload.metadata["encoding"] = b"json/plain"
+        payload.data = json.dumps(event).encode()
+        history_events.append(told)
+    return history_events
+
+
+def heard_event(name: str, second: int, **data: Any) -> dict[str, Any]:
+    return {"event_type": name, "timestamp": f"2026-11-24T00:00:{second:02d}Z", "data": data}
+
+
+async def test_a_trackers_events_tell_the_steps_of_a_choreographed_order() -> None:
+    failure = {"outcome": "UNKNOWN", "message": "the bank is silent"}
+    told = await read_story(
+        signalled(
+            heard_event("OrderPlaced", 0),
+            heard_event("OrderCreated", 1),
+            heard_event("InventoryReserved", 2),
+            heard_event("InventoryReserved", 2),
+            heard_event("PaymentFailed", 5, failure=failure),
+            heard_event("InventoryReleased", 6),
+        ),
+        pydantic_data_converter,
+    )
+    assert told.executed == [Step.ORDER_CREATED, Step.INVENTORY_RESERVED]
+    assert told.compensated == [Step.INVENTORY_RESERVED]
+    assert told.progress == 28
+    timeline = {(run.step, run.lane): run for run in step_runs(told, ())}
+    payment = timeline[Step.PAYMENT_PROCESSED, Lane.FORWARD]
+    assert (payment.outcome, payment.last_error) == (RunOutcome.UNKNOWN, "the bank is silent")
+    assert timeline[Step.INVENTORY_RESERVED, Lane.UNDO].outcome is RunOutcome.DONE
+    assert told.is_unknown(PROCESS_PAYMENT)
+    passed = {*told.executed, Step.PAYMENT_PROCESSED}
+    assert expected_step(passed, told.compensated, undoing=True) == "REFUNDING_PAYMENT"
+    assert expected_step(told.executed, [], undoing=False) == "PROCESSING_PAYMENT"
