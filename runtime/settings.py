@@ -201,7 +201,9 @@ class Settings(BaseSettings):
     @field_validator("web_hosts", mode="before")
     @classmethod
     def _host_names(cls, names: object) -> object:
-        return tuple(re.split(r"[\s,]+", names.strip(" \t\r\n,"))) if isinstance(names, str) else names
+        return (
+            tuple(re.split(r"[\s,]+", names.strip(" \t\r\n,"))) if isinstance(names, str) else names
+        )
 
     @field_validator("web_hosts")
     @classmethod
