@@ -1,11 +1,11 @@
 """The two charts: how the orders share out over the statuses, and how they ended over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
 
-from client.views import Figures
+from client.views import Bucket, Figures
 from models.saga import SagaStatus
 from web.dashboard.parts import STATUS_ICONS, Text, box
 from web.dashboard.texts import Texts
@@ -32,6 +32,28 @@ _LINES: Mapping[SagaStatus, str] = {
 """Told apart by their strokes too."""
 
 
+class Chart:
+    """A chart. Its library, larger than all else, is loaded when the page is on the screen."""
+
+    def __init__(self, **attributes: str) -> None:
+        self.element = box("div", "chart", **attributes)
+        self._options: dict[str, Any] = {"animation": False}
+        self._chart: ui.echart | None = None
+        self.element.client.on_connect(self._load)
+
+    def show(self, options: dict[str, Any]) -> None:
+        """Draw this, now or as soon as it can be drawn."""
+        self._options = options
+        if self._chart is not None:
+            self._chart.options.clear()
+            self._chart.options.update(options)
+
+    def _load(self) -> None:
+        if self._chart is None:
+            with self.element:
+                self._chart = ui.echart(self._options, renderer="svg").classes("drawing")
+
+
 class Shares:
     """A ring of the statuses, with the numbers beside it as text."""
 
@@ -42,8 +64,7 @@ class Shares:
                 Text("h2", words("figures.shares")).props["id"] = "shares-title"
                 Text("span", words("figures.shares_of"), "soft small")
             with box("div", "shares") as self._all:
-                self._chart = ui.echart(self._options({}), renderer="svg").classes("chart")
-                self._chart.props["aria-hidden"] = "true"
+                self._chart = Chart(aria_hidden="true")
                 self._list = box("ul")
             self._nothing = Text("p", words("figures.nothing"), "nothing")
         self._nothing.set_visibility(False)
@@ -59,8 +80,7 @@ class Shares:
             for status, count in shares.items():
                 if count:
                     self._line(status, count, total)
-        self._chart.options.clear()
-        self._chart.options.update(self._options(shares))
+        self._chart.show(self._options(shares))
 
     def _line(self, status: SagaStatus, count: int, total: int) -> None:
         with box("li"):
@@ -68,7 +88,8 @@ class Shares:
                 ui.icon(STATUS_ICONS[status])
                 Text("span", self._words.named("status", status))
             Text("b", f"{count:,}")
-            Text("span", f"{100 * count / total:.0f}%", "percent")
+            share = 100 * count / total
+            Text("span", "<1%" if share < 1 else f"{share:.0f}%", "percent")
 
     def _options(self, shares: Mapping[SagaStatus, int]) -> dict[str, Any]:
         return {
@@ -109,21 +130,19 @@ class Course:
             with box("div", "panel-head"):
                 Text("h2", words("figures.course")).props["id"] = "course-title"
                 Text("span", words("figures.course_of"), "soft small")
-            self._chart = ui.echart({"animation": False}, renderer="svg").classes("chart")
-            self._chart.props["role"] = "img"
+            self._chart = Chart(role="img")
             self._nothing = Text("p", words("figures.nothing"), "nothing")
         self._nothing.set_visibility(False)
 
     def show(self, figures: Figures) -> None:
         """Show the buckets of the range."""
-        self._chart.set_visibility(figures.total > 0)
+        self._chart.element.set_visibility(figures.total > 0)
         self._nothing.set_visibility(figures.total == 0)
         counts = ((status, getattr(figures, status.lower())) for status in _LINES)
-        self._chart.props["aria-label"] = ", ".join(
+        self._chart.element.props["aria-label"] = ", ".join(
             f"{self._words.named('status', status)}: {count}" for status, count in counts
         )
-        self._chart.options.clear()
-        self._chart.options.update(self._options(figures))
+        self._chart.show(self._options(figures))
 
     def _options(self, figures: Figures) -> dict[str, Any]:
         text = {"fontFamily": _FONT, "fontSize": 12, "color": _INK_SOFT}
@@ -133,13 +152,7 @@ class Course:
             "animation": False,
             "textStyle": {"fontFamily": _FONT},
             "grid": {"left": 8, "right": 18, "top": 34, "bottom": 4, "containLabel": True},
-            "legend": {
-                "right": 0,
-                "top": 0,
-                "icon": "roundRect",
-                "itemHeight": 3,
-                "textStyle": text,
-            },
+            "legend": {"right": 0, "top": 0, "itemWidth": 28, "textStyle": text},
             "tooltip": {"trigger": "axis", "confine": True, "textStyle": {"fontFamily": _FONT}},
             "xAxis": {
                 "type": "time",
@@ -168,9 +181,19 @@ class Course:
             "areaStyle": {"opacity": 0.08 if stroke == "solid" else 0},
             "data": [
                 [bucket.start.isoformat(), getattr(bucket, status.lower())]
-                for bucket in figures.buckets
+                for bucket in _whole_buckets(figures)
             ],
         }
+
+
+def _whole_buckets(figures: Figures) -> Sequence[Bucket]:
+    """Without the first and the last one, which are cut off: the lines would seem to fall there.
+
+    All of them where nothing has happened in between, as right after the first order.
+    """
+    whole = figures.buckets[1:-1]
+    happened = any(bucket.completed or bucket.compensated or bucket.failed for bucket in whole)
+    return whole if happened else figures.buckets
 
 
 def _shares(figures: Figures) -> dict[SagaStatus, int]:

@@ -26,7 +26,8 @@ def build_facts(words: Texts, state: SagaState) -> None:
         _text(words, "saga_id", state.saga_id)
         _fact(words, "kind", lambda: Text("span", words.named("kind", state.kind)))
         _fact(words, "current_step", lambda: _current_step(words, state))
-        progress = words("order.progress_of", percent=state.progress, steps=state.total_steps)
+        done = len(state.executed_steps) + len(state.skipped_steps)
+        progress = words("order.progress_of", done=done, steps=state.total_steps)
         _fact(words, "progress", lambda: Text("span", progress))
         _amounts(words, state)
         for name in _MOMENTS:

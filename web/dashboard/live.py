@@ -13,10 +13,11 @@ from runtime.program import CommandError
 T = TypeVar("T")
 
 PAUSE = 1.0
-"""Seconds between two readings; with the reading itself, a change shows within two seconds."""
+"""Seconds between two readings that cost little."""
+LONGEST_PAUSE = 1.5
+"""Seconds. With the reading itself, a change shows within two seconds."""
 LARGEST_SHARE = 0.05
-"""A reading that takes long is made more rarely, so that it takes this share of the time."""
-LONGEST_PAUSE = 10.0
+"""A reading that costs much is made more rarely, so that it takes this share of a core."""
 GIVEN_UP_AFTER = 8.0
 """Seconds for one reading. A server that is silent is told from one that is slow."""
 FIRST_LOOK = 2.0
@@ -49,8 +50,8 @@ class Subject(Generic[T]):
     read: Callable[[], Awaitable[T]]
     missing: type[Exception] | None = None
     """What `read` raises when there is no such thing."""
-    heavy: bool = False
-    """Read more rarely the longer it takes; else after each `PAUSE`."""
+    longest_pause: float = LONGEST_PAUSE
+    """Seconds between two readings, however much they cost."""
 
 
 class Live:
@@ -120,18 +121,17 @@ class _Reading:
 
     async def _read_on(self) -> None:
         while True:
-            began = time.monotonic()
+            began = time.process_time()
             snapshot = await _read(self.subject, self.snapshot)
             changed = _shown(snapshot) != _shown(self.snapshot)
             self.snapshot = snapshot
             if changed:
                 self._tell()
-            await asyncio.sleep(self._pause(time.monotonic() - began))
+            await asyncio.sleep(self._pause(time.process_time() - began))
 
-    def _pause(self, took: float) -> float:
-        if not self.subject.heavy:
-            return self._shortest_pause
-        return min(max(self._shortest_pause, took / LARGEST_SHARE), LONGEST_PAUSE)
+    def _pause(self, cost: float) -> float:
+        """What else the process did meanwhile counts too, which errs on the sparing side."""
+        return min(max(self._shortest_pause, cost / LARGEST_SHARE), self.subject.longest_pause)
 
     def _tell(self) -> None:
         for tell in tuple(self.viewers):

@@ -7,6 +7,9 @@ from client.views import Figures, OrderDetails, OrderFilter, OrderPage, Range
 from web.context import WebContext
 from web.dashboard.live import Subject
 
+FIGURES_PAUSE = 10.0
+"""Seconds. Over many orders figures cost much, and a few orders more hardly change them."""
+
 
 class Subjects:
     """The board's answers as subjects. The board is asked for anew each time: it may be replaced
@@ -36,7 +39,7 @@ class Subjects:
             end = figures.buckets[-1].start if figures.buckets else figures.until
             return figures.model_copy(update={"since": end, "until": end})
 
-        return Subject(("figures", over), read, heavy=True)
+        return Subject(("figures", over), read, longest_pause=FIGURES_PAUSE)
 
     def details(self, order_id: str) -> Subject[OrderDetails]:
         """One order."""

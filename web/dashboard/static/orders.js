@@ -11,6 +11,8 @@ const ICONS = {
   FAILED: "cancel",
 };
 
+const MOST_FRESH = 10;
+
 export default {
   props: { rows: Array, texts: Object, statuses: Object, steps: Object, kinds: Object, errors: Object },
   data() {
@@ -35,7 +37,8 @@ export default {
       const known = new Map(this.shown.map((row) => [row.order_id, row]));
       for (const row of changed) known.set(row.order_id, row);
       this.shown = order.map((id) => known.get(id));
-      this.fresh = new Set(changed.map((row) => row.order_id));
+      // Where everything changes, pointing at it helps nobody and keeps the browser busy.
+      this.fresh = new Set(changed.length <= MOST_FRESH ? changed.map((row) => row.order_id) : []);
     },
   },
   template: `
