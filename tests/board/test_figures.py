@@ -22,6 +22,7 @@ from runtime.settings import Settings
 from services.database import Database
 from services.orders.tables import saga_records
 from tests.board.conftest import KIM, Premises
+from tests.markdown import first_names, section
 from tests.services.filling import fill, random_records
 from web.prometheus import BusinessFigures
 
@@ -142,6 +143,16 @@ async def test_prometheus_is_told_the_business_figures(shop: Premises) -> None:
     assert told["order_saga_oldest_intervention_age_seconds"] == 0
     assert "order_saga_undelivered_events" not in told
     assert not any(stuck.order_id in name or "CUST" in name for name in told)
+
+
+async def test_every_metric_is_documented_and_no_other(closed: Premises) -> None:
+    text = (await BusinessFigures(events_go_out=True).exposition(closed.board)).decode()
+    told = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in text_string_to_metric_families(text)
+    }
+    operations = Path(__file__).parents[2] / "docs" / "operations.md"
+    assert set(first_names(section(operations, "Metrics"))) == told
 
 
 async def test_a_turned_record_lets_no_counter_go_backwards(closed: Premises) -> None:
