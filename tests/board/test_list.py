@@ -1,12 +1,16 @@
 """The list: every row tells what the saga itself tells, and no order is lost or doubled."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from client.cursor import BadCursor
 from client.views import OrderFilter, OrderRow
+from client.visibility import RUNNING
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import Step
@@ -184,12 +188,7 @@ async def test_sparse_filters_go_on_behind_a_page_that_is_not_full(shop: Premise
     await shop.place(*orders)
     only = OrderFilter(step="PROCESSING_PAYMENT")
     await shop.until_listed(only, {orders[0].order_id})
-    found: list[str] = []
-    page = await shop.board.page(only, limit=1)
-    while page.next_cursor is not None:
-        found += [row.order_id for row in page.orders]
-        page = await shop.board.page(only, limit=1, cursor=page.next_cursor)
-    assert [*found, *(row.order_id for row in page.orders)] == [orders[0].order_id]
+    assert await paged(shop, only) == [orders[0].order_id]
 
 
 @pytest.mark.parametrize(
@@ -209,3 +208,50 @@ async def test_an_intervention_is_listed_with_its_step(shop: Premises) -> None:
     await shop.until_listed(OrderFilter(needs_operator=True), {order.order_id})
     [case] = await shop.board.interventions()
     assert (case.order_id, case.step) == (order.order_id, Step.POINTS_DEDUCTED)
+
+
+async def test_an_order_whose_workflow_was_reset_keeps_its_place(shop: Premises) -> None:
+    orders = [shop.house.order(f"{number}") for number in range(3)]
+    for order in orders:
+        shop.house.injure(order, "process_payment", "fail", times=-1)
+    await shop.place(*orders)
+    first = orders[0]
+    await shop.row(first, lambda row: row.current_step == "PROCESSING_PAYMENT")
+    run_id = (await shop.house.handle(first).describe()).run_id
+    await shop.house.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=shop.house.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=f"order-{first.order_id}"),
+            workflow_task_finish_event_id=4,
+            reason="test",
+            request_id="1",
+        )
+    )
+    async with asyncio.timeout(30):
+        while True:
+            running = [each async for each in shop.house.client.list_workflows(RUNNING)]
+            if len(running) == 3 and run_id not in {each.run_id for each in running}:
+                break
+            await asyncio.sleep(0.05)
+    assert running[0].id == f"order-{first.order_id}"
+    assert await paged(shop, OrderFilter()) == [order.order_id for order in reversed(orders)]
+
+
+@pytest.mark.parametrize("only", [OrderFilter(), OrderFilter(status=SagaStatus.STARTED)])
+async def test_orders_that_no_worker_has_taken_are_paged_too(
+    only: OrderFilter, closed: Premises
+) -> None:
+    orders = [closed.house.order(f"{number}") for number in range(4)]
+    await closed.place(*orders)
+    await closed.until_listed(only, {order.order_id for order in orders})
+    assert await paged(closed, only) == [order.order_id for order in reversed(orders)]
+
+
+async def paged(shop: Premises, only: OrderFilter) -> list[str]:
+    """The ids of all orders that pass the filter, one page for each."""
+    found: list[str] = []
+    page = await shop.board.page(only, limit=1)
+    while page.next_cursor is not None:
+        found += [row.order_id for row in page.orders]
+        page = await shop.board.page(only, limit=1, cursor=page.next_cursor)
+    return [*found, *(row.order_id for row in page.orders)]
