@@ -23,6 +23,9 @@ from runtime.settings import Settings
 LOOK_SECONDS = 2.0
 """Between two looks whether Temporal is (still) there: as soon as a person would try again."""
 
+FIRST_LOOK_SECONDS = 3.0
+"""Before it answers requests, a process waits so long for a Temporal that is there."""
+
 logger = logging.getLogger("web")
 
 
@@ -45,8 +48,9 @@ class Backend:
         self._records = records
         self._tools: Tools | None = None
         self._opened = contextlib.AsyncExitStack()
+        self._looked = asyncio.Event()
         self.problem: str | None = "Temporal has not been looked for yet"
-        """Why Temporal cannot be used now, in words for an operator; None while it can."""
+        """Why Temporal could not be used at the last look, for an operator; None if it could."""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -54,9 +58,11 @@ class Backend:
         """A backend that keeps itself connected until the block is left."""
         async with Records.opened(settings) as records, Requests.opened(settings) as requests:
             backend = cls(settings, records, requests)
-            await backend.look()
             keeper = asyncio.create_task(backend._keep(), name="web backend")
             try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                        await backend._looked.wait()
                 yield backend
             finally:
                 keeper.cancel()
@@ -74,7 +80,7 @@ class Backend:
             raise NotReachable(self.problem or "")
         return self._tools
 
-    async def look(self) -> None:
+    async def _look(self) -> None:
         """See whether Temporal is there, and connect to it when it is new."""
         try:
             if self._tools is None or not await _answers(self._tools.sagas):
@@ -91,12 +97,13 @@ class Backend:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
             try:
-                await self.look()
+                await self._look()
             except Exception:
                 # Without the keeper the web would never recover.
                 logger.exception("looking for Temporal failed")
+            self._looked.set()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _connect(self) -> None:
         server = await find_server(self._settings)

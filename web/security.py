@@ -135,10 +135,6 @@ class LimitedBody:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdigit() and int(announced) > LARGEST_BODY:
-            await _refuse(_too_large(), scope, receive, send)
-            return
         received, started = 0, False
 
         async def counted() -> Message:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from runtime.connection import configured_server
 from runtime.program import CommandError, ExitCode
 from runtime.settings import PREFIX, Settings, SettingsError
 from web.access import Access
@@ -36,6 +37,7 @@ async def serving(
     Raises `SettingsError` when it may not listen there without tokens, and `CommandError` when
     it cannot.
     """
+    configured_server(settings)  # settings that can never work are said at once
     access = Access.of(settings)
     _refuse_open_house(settings, access)
     listener = _listen(settings)

@@ -35,7 +35,6 @@ async def healthz() -> Health:
 )
 async def readyz(context: Context) -> Health:
     """Says ok when Temporal and the orders store answer. What is wrong, the log says."""
-    await context.backend.look()
     if context.backend.problem is not None:
         raise ProblemError("NOT_REACHABLE", "Temporal does not answer; the log says why")
     try:

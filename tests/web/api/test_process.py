@@ -103,7 +103,9 @@ async def test_web_lives_without_temporal_and_is_ready_when_it_comes(tmp_path: P
             until(lambda: httpx2.get(f"{web.address}/readyz").status_code == 200)
             assert httpx2.get(f"{web.address}/api/orders").json()["orders"] == []
         until(lambda: httpx2.get(f"{web.address}/readyz", timeout=30).status_code == 503)
-        assert web.stop() == 0
+        with upgraded(web, {}) as (status, _connection):
+            assert status == 101
+            assert web.stop() == 0
         assert not [line for line in web.lines() if line["level"] in ("error", "critical")]
 
 
@@ -137,7 +139,13 @@ def test_tokens_and_what_people_write_are_in_no_log(
 
 
 def upgrade_status(web: Program, headers: dict[str, str]) -> int:
-    """The status that the dashboard's WebSocket is answered with."""
+    with upgraded(web, headers) as (status, _connection):
+        return status
+
+
+@contextmanager
+def upgraded(web: Program, headers: dict[str, str]) -> Iterator[tuple[int, socket.socket]]:
+    """The status that the dashboard's WebSocket is answered with, and its connection."""
     host, _, port = web.address.removeprefix("http://").partition(":")
     lines = {
         "Host": f"{host}:{port}",
@@ -150,7 +158,18 @@ def upgrade_status(web: Program, headers: dict[str, str]) -> int:
         path = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
         written = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         connection.sendall(f"GET {path} HTTP/1.1\r\n{written}\r\n".encode())
-        return int(connection.recv(1024).split()[1])
+        yield int(connection.recv(1024).split()[1]), connection
+
+
+def test_settings_that_cannot_work_are_one_line(tmp_path: Path) -> None:
+    for variables in (
+        {"ORDER_SAGA_API_TOKENS": "[]"},
+        {"ORDER_SAGA_WEB_HOSTS": "https://shop.example"},
+        {"TEMPORAL_ADDRESS": "not an address"},
+    ):
+        code, line = refused(tmp_path / "home", **variables)
+        assert (code, *variables) == (2, *variables)
+        assert next(iter(variables)) in line or "Temporal's own settings" in line
 
 
 def test_busy_port_is_one_line(tmp_path: Path) -> None:
