@@ -16,7 +16,7 @@ PAUSE = 1.0
 """Seconds between two readings that cost little."""
 LONGEST_PAUSE = 1.5
 """Seconds. With the reading itself, a change shows within two seconds."""
-LARGEST_SHARE = 0.05
+LARGEST_SHARE = 0.02
 """A reading that costs much is made more rarely, so that it takes this share of a core."""
 GIVEN_UP_AFTER = 8.0
 """Seconds for one reading. A server that is silent is told from one that is slow."""

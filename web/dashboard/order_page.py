@@ -54,6 +54,7 @@ class OrderPage:
 
     def _notices(self) -> None:
         with box("div", "notices"):
+            self._incomplete = Section(self._build_incomplete, "notice warning")
             self._held = Section(self._build_held, "notice held")
             self._interventions = Section(self._build_interventions, "stack")
             self._error = Section(self._build_error, "notice error")
@@ -79,6 +80,7 @@ class OrderPage:
         self._link.show(details.workflow_url)
         self._meaning.show(state.status)
         self._progress.show((state.status, state.progress))
+        self._incomplete.show(not details.complete)
         self._held.show(state.held)
         self._interventions.show(tuple(state.interventions))
         self._error.show((state.error_code, state.error_message))
@@ -130,6 +132,11 @@ class OrderPage:
         if missing:
             Text("h2", self._words("order.unknown", order_id=self._order_id))
             Text("p", self._words("order.unknown_why"))
+
+    def _build_incomplete(self, incomplete: bool) -> None:
+        if incomplete:
+            ui.icon("cloud_off")
+            Text("p", self._words("order.incomplete"))
 
     def _build_held(self, held: Hold | None) -> None:
         if held is None:

@@ -64,5 +64,6 @@ def install(app: FastAPI, context: WebContext) -> Live:
         tailwind=False,
         reconnect_timeout=RECONNECT_TIMEOUT,
         show_welcome_message=False,
+        binding_refresh_interval=None,
     )
     return live

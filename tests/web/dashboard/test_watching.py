@@ -3,9 +3,12 @@
 import asyncio
 import json
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
+from tests.starter.programs import worker
 from tests.web.dashboard.looking import Looker
 from tests.web.dashboard.premises import Premises, serving
 
@@ -198,3 +201,18 @@ async def test_page_is_right_again_after_its_connection_was_lost(
     await looker.page.context.set_offline(False)
     await expect(looker.row(second)).to_contain_text("Completed")
     assert await looker.page.evaluate("window.stillTheSamePage")
+
+
+async def test_banner_tells_that_temporal_is_away_and_goes_when_it_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "home") as web, ExitStack() as stack:
+        async with Looker.at(browser, web.url) as looker:
+            await looker.open("/")
+            banner = looker.page.locator(".banner")
+            await expect(banner).to_contain_text("Nothing can be shown yet")
+            await expect(banner).to_contain_text("no Temporal server")
+            await asyncio.to_thread(stack.enter_context, worker(tmp_path / "home"))
+            await expect(banner).to_be_hidden(timeout=30_000)
+            await expect(looker.page.get_by_text("No orders yet")).to_be_visible()
+            assert looker.trouble == []
