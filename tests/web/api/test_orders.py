@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from models.steps import Step
 from tests.house import House
 from tests.web.api.browsing import WHO, Api, problem
 
 Order = Callable[..., dict[str, Any]]
+STEPS = list(Step)
 CARD = "4111 1111 1111 1111"
 
 
@@ -20,12 +22,15 @@ async def test_order_is_placed_and_completes(api: Api, order: Order) -> None:
     assert placed.status_code == 202
     assert placed.headers["location"] == f"/api/orders/{document['order_id']}"
     assert placed.json()["saga_id"] == f"order-{document['order_id']}"
+    # The state and the timeline are read one after the other.
     state = await api.until(
-        document["order_id"], lambda state: "NOTIFICATION_SENT" in state["executed_steps"]
+        document["order_id"],
+        lambda state: (
+            [run["step"] for run in state["timeline"]] == state["executed_steps"] == STEPS
+        ),
     )
     assert (state["status"], state["progress"]) == ("COMPLETED", 100)
     assert state["total_amount"] == "50.00"
-    assert [run["step"] for run in state["timeline"]] == state["executed_steps"]
 
 
 async def test_same_order_again_is_the_same_saga(api: Api, order: Order) -> None:
