@@ -175,7 +175,7 @@ class Course:
         return {
             "type": "line",
             "name": self._words.named("status", status),
-            "showSymbol": False,
+            "symbol": "none",
             "color": colour,
             "lineStyle": {"width": 2, "type": stroke},
             "areaStyle": {"opacity": 0.08 if stroke == "solid" else 0},

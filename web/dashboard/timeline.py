@@ -23,6 +23,7 @@ _ICONS = {
 }
 _SHORTEST_BAR = 1.2
 """Percent of the width, so that a call of a few milliseconds is still seen."""
+_ORDER = [step.step for step in STEPS]
 _SERVICES = {
     **{step.activity: step.service for step in STEPS},
     **{step.compensation.activity: step.service for step in COMPENSATABLE},
@@ -37,12 +38,17 @@ def build_timeline(words: Texts, runs: Sequence[StepRun]) -> None:
     begin = min(run.started_at for run in runs)
     end = max(run.ended_at or now for run in runs)
     for lane in Lane:
-        of_lane = [run for run in runs if run.lane is lane]
+        of_lane = sorted((run for run in runs if run.lane is lane), key=_place_in_lane)
         if of_lane:
             Text("h3", words(f"order.{lane}"), f"lane-title {lane}")
             with box("ol", f"lane {lane}"):
                 for run in of_lane:
                     _build_run(words, run, begin, end, now)
+
+
+def _place_in_lane(run: StepRun) -> tuple[int, datetime]:
+    """Forward in the order of the steps, where skipped ones have no time; back by start."""
+    return (_ORDER.index(run.step) if run.lane is Lane.FORWARD else 0), run.started_at
 
 
 def _build_run(words: Texts, run: StepRun, begin: datetime, end: datetime, now: datetime) -> None:

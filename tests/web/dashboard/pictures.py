@@ -37,6 +37,26 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 1000}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 ENGLISH: dict[str, Any] = {"locale": "en-GB", "timezone_id": "Europe/London"}
 KOREAN: dict[str, Any] = {"locale": "ko-KR", "timezone_id": "Asia/Seoul"}
+# Ids as a shop makes them; the faults know these orders by their whole id.
+UNDONE, NO_STOCK_BACK, NO_REFUND = "ORD-7c41d09be2", "ORD-90b3f6a71c", "ORD-1fe8a45d03"
+RETRIED = ("ORD-b26c03e8f5", "ORD-4d9a71c6e0")
+SLOW = ("ORD-e5710bd42a", "ORD-03c8f9a6b7")
+FAULTS: list[dict[str, Any]] = [
+    {"operation": "create_shipment", "kind": "refuse", "order_id": UNDONE},
+    {"operation": "process_payment", "kind": "refuse", "order_id": NO_STOCK_BACK},
+    {"operation": "release_inventory", "kind": "refuse", "order_id": NO_STOCK_BACK},
+    {"operation": "reserve_inventory", "kind": "fail", "order_id": NO_REFUND, "times": 2},
+    {"operation": "create_shipment", "kind": "refuse", "order_id": NO_REFUND},
+    {"operation": "refund_payment", "kind": "refuse", "order_id": NO_REFUND},
+    *(
+        {"operation": "process_payment", "kind": "fail", "order_id": order_id, "times": -1}
+        for order_id in RETRIED
+    ),
+    *(
+        {"operation": "create_shipment", "kind": "delay", "order_id": order_id, "seconds": 8}
+        for order_id in SLOW
+    ),
+]
 ORDERS = 2400
 DAY = 24 * 3600
 
@@ -89,32 +109,39 @@ class Photographer:
 
 async def take_all(premises: Premises, camera: Photographer) -> None:
     """Calm ones first, and then those with failures."""
-    for _ in range(4):
-        await premises.until(await premises.place("ORD"), "COMPLETED")
+    for number in range(4):
+        await premises.until(await place(premises, number), "COMPLETED")
     await camera.take("dashboard-calm", "/", DESKTOP, ENGLISH)
     await camera.take("dashboard-calm-ko", "/", DESKTOP, KOREAN)
     await camera.take("dashboard-phone-calm-ko", "/", PHONE, KOREAN)
-    undone = await premises.place("UNDONE")
-    await premises.until(undone, "COMPENSATED")
-    stuck = [await premises.place("STUCK"), await premises.place("DEMO-refund_payment")]
-    for order_id in stuck:
-        await premises.until_stuck(order_id)
-    await premises.place("ORD")
-    await premises.place("OPEN")
-    await premises.place("OPEN")
-    await asyncio.sleep(12)
-    await premises.place("SLOW")
+    await premises.until(await place(premises, 4, UNDONE), "COMPENSATED")
+    for order_id in (NO_STOCK_BACK, NO_REFUND):
+        await premises.until_stuck(await place(premises, 5, order_id))
+    await place(premises, 6)
+    for order_id in RETRIED:
+        await place(premises, 7, order_id)
+    await asyncio.sleep(10)
+    await place(premises, 8, SLOW[0])
     await camera.take("dashboard", "/", DESKTOP, ENGLISH)
-    await premises.place("SLOW")
+    await place(premises, 9, SLOW[1])
     await camera.take("dashboard-ko", "/", DESKTOP, KOREAN)
     await camera.take("dashboard-phone", "/", PHONE, ENGLISH)
     await camera.take("dashboard-phone-ko", "/", PHONE, KOREAN)
     for suffix, language in (("", ENGLISH), ("-ko", KOREAN)):
-        await camera.take(f"order{suffix}", f"/orders/{stuck[1]}", DESKTOP, language)
-        await camera.take(f"order-phone{suffix}", f"/orders/{undone}", PHONE, language)
+        await camera.take(f"order{suffix}", f"/orders/{NO_REFUND}", DESKTOP, language)
+        await camera.take(f"order-phone{suffix}", f"/orders/{UNDONE}", PHONE, language)
         await camera.take(f"interventions{suffix}", "/interventions", DESKTOP, language)
         await camera.take(f"interventions-phone{suffix}", "/interventions", PHONE, language)
         await camera.take(f"place{suffix}", "/place", DESKTOP, language)
+
+
+async def place(premises: Premises, number: int, order_id: str | None = None) -> str:
+    """Place an order of some customer."""
+    item = {"product_id": "PROD-789", "quantity": 1 + number * 7 % 4, "price": 50.0}
+    changes: dict[str, Any] = {"items": [item], "customer_id": f"CUST-{137 + number * 211 % 700}"}
+    if order_id is not None:
+        changes["order_id"] = order_id
+    return await premises.place(**changes, points_to_use=0)
 
 
 async def main() -> None:
@@ -122,7 +149,7 @@ async def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        with worker(home, *write_files(Path(folder))):
+        with worker(home, *write_files(Path(folder), FAULTS)):
             await fill_a_day(home)
             with serving(home) as web:
                 async with sagas_of(home) as sagas, async_playwright() as playwright:

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,9 +154,9 @@ class Premises:
         return state
 
 
-def write_files(folder: Path) -> tuple[str, ...]:
-    """The worker's arguments for the shop and the faults of these tests."""
-    faults = [*json.loads(DEMONSTRATION.read_text()), *FAULTS]
+def write_files(folder: Path, more: Sequence[Mapping[str, Any]] = ()) -> tuple[str, ...]:
+    """The worker's arguments for the shop, and for the faults of these tests and some more."""
+    faults = [*json.loads(DEMONSTRATION.read_text()), *FAULTS, *more]
     shop_file, fault_file = folder / "shop.json", folder / "faults.json"
     shop_file.write_text(json.dumps(SHOP))
     fault_file.write_text(json.dumps(faults))
