@@ -14,6 +14,10 @@ from web.problems import ProblemError
 
 LARGEST_BODY = 64 * 1024
 """Bytes. An order of 100 lines has some 10 KiB."""
+PROBES = ("/healthz", "/readyz")
+"""Asked for by whoever keeps the process running, which knows its address alone. They tell
+nothing that a foreign page could use.
+"""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _ANY_ADDRESS = ("0.0.0.0", "::", "[::]")
 
@@ -76,15 +80,18 @@ class KnownHosts:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_request(scope) and _host_name(Headers(scope=scope)) not in self._hosts:
+        if _is_request(scope) and not self._serves(scope):
             await _refuse(ProblemError("UNKNOWN_HOST"), scope, receive, send)
             return
         await self.app(scope, receive, send)
 
+    def _serves(self, scope: Scope) -> bool:
+        return scope["path"] in PROBES or _host_name(Headers(scope=scope)) in self._hosts
+
 
 def served_hosts(settings: Settings) -> frozenset[str]:
     """The host names that requests may be for."""
-    host = settings.web_host.lower()
+    host = settings.web_host.lower().strip("[]")
     bound = () if host in _ANY_ADDRESS else (f"[{host}]" if ":" in host else host,)
     return frozenset((*LOOPBACK_NAMES, *bound, *settings.web_hosts))
 

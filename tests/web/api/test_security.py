@@ -45,13 +45,20 @@ async def test_foreign_host_names_are_refused(api: Api, host: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])
 async def test_this_machines_names_are_served(api: Api, host: str) -> None:
-    assert (await api.get("/healthz", headers={"Host": host})).status_code == 200
+    assert (await api.get("/api/metrics", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_probes_may_come_by_any_name(api: Api, path: str) -> None:
+    assert (await api.get(path, headers={"Host": "10.1.2.3:8080"})).status_code == 200
 
 
 def test_names_of_the_settings_are_served() -> None:
     settings = Settings.load(web_host="0.0.0.0", web_hosts="shop.example, Other.example")
     assert {"shop.example", "other.example", "localhost"} <= served_hosts(settings)
     assert "0.0.0.0" not in served_hosts(settings)
+    for address in ("2001:db8::7", "[2001:db8::7]"):
+        assert "[2001:db8::7]" in served_hosts(Settings.load(web_host=address))
     assert "192.0.2.7" in served_hosts(Settings.load(web_host="192.0.2.7"))
 
 
