@@ -1,5 +1,6 @@
 """The API: its routes, and the one form that every error has."""
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,8 @@ from web.api import figures, health, interventions, orders
 from web.context import WebContext
 from web.problems import FieldFault, Problem, ProblemError, of_command, of_document
 from web.prometheus import BusinessFigures
+
+logger = logging.getLogger("web")
 
 DESCRIPTION = """\
 Place orders, see what becomes of them, and step in where a person is needed.
@@ -67,7 +70,10 @@ async def _on_problem(_request: Request, error: ProblemError) -> Response:
 
 
 async def _on_command(_request: Request, error: CommandError) -> Response:
-    return of_command(error).response()
+    found = of_command(error)
+    if found.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("a request could not be served", extra={"reason": str(error)})
+    return found.response()
 
 
 async def _on_document(_request: Request, error: DocumentError) -> Response:

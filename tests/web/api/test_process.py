@@ -84,6 +84,11 @@ def refused(home: Path, **variables: str) -> tuple[int, str]:
     return ended.returncode, line
 
 
+def sample() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "examples" / "order.json").read_text())
+    return document
+
+
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + SECONDS
     while not condition():
@@ -98,7 +103,14 @@ async def test_web_lives_without_temporal_and_is_ready_when_it_comes(tmp_path: P
         absent = httpx2.get(f"{web.address}/readyz")
         assert absent.status_code == 503
         assert int(absent.headers["retry-after"]) > 0
-        assert httpx2.get(f"{web.address}/api/orders").json()["code"] == "NOT_REACHABLE"
+        for turned_away in (
+            httpx2.get(f"{web.address}/api/orders"),
+            httpx2.post(f"{web.address}/api/orders", json=sample()),
+        ):
+            assert turned_away.json()["code"] == "NOT_REACHABLE"
+            assert str(home) not in turned_away.text
+        reasons = [line["reason"] for line in web.lines() if "not be served" in line["message"]]
+        assert [str(home) in reason for reason in reasons] == [True, True]
         async with EmbeddedServer.running(Settings.load(home=home, default_address=NOBODY)):
             until(lambda: httpx2.get(f"{web.address}/readyz").status_code == 200)
             assert httpx2.get(f"{web.address}/api/orders").json()["orders"] == []
@@ -188,10 +200,9 @@ def test_without_tokens_only_loopback_is_listened_on(tmp_path: Path, host: str) 
 
 
 def test_demonstration_fails_where_the_orders_id_says(tmp_path: Path) -> None:
-    order = json.loads((ROOT / "examples" / "order.json").read_text())
     with running(tmp_path / "home", "worker.py", "--demonstration") as web:
         order_id = "DEMO-process_payment-1"
-        httpx2.post(f"{web.address}/api/orders", json=order | {"order_id": order_id})
+        httpx2.post(f"{web.address}/api/orders", json=sample() | {"order_id": order_id})
         path = f"{web.address}/api/orders/{order_id}"
         until(lambda: httpx2.get(path).json()["status"] == "COMPENSATED")
         assert httpx2.get(path).json()["error_code"] == "PAYMENT_PROCESSING_FAILED"
