@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run up test test-all check format constraints clean
+.PHONY: help run up web test test-all check format browser constraints clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## / — /'
@@ -16,20 +16,29 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY) ## place a sample order and one that is undone, and watch both
 	@$(BIN)/python starter.py
 
-up: $(READY) ## run the Temporal server and all workers until Ctrl-C
-	@exec $(BIN)/python worker.py
+up: $(READY) ## run the Temporal server, all workers and the dashboard until Ctrl-C
+	@exec $(BIN)/python worker.py --demonstration
 
-test: $(READY) ## all tests but the long ones, on two cores
+web: $(READY) ## run the HTTP API and the dashboard alone until Ctrl-C
+	@exec $(BIN)/python -m web
+
+test: $(READY) browser ## all tests but the long ones, on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-test-all: $(READY) ## all tests, the long ones too
+test-all: $(READY) browser ## all tests, the long ones too
 	$(BIN)/python -m pytest -m 'long or not long'
 
-check: $(READY) ## format, lint, types, and the tests
+check: $(READY) browser ## format, lint, types, and the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(MAKE) test
+
+browser: ## say what the dashboard's tests lack, if anything
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo >&2 \
+		"The dashboard's tests will fail: they need Chromium (Debian: apt-get install chromium fonts-nanum)"
+	@! command -v fc-list >/dev/null || fc-list :lang=ko | grep -q . || echo >&2 \
+		"Pictures of the dashboard will lack Korean letters (Debian: apt-get install fonts-nanum)"
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff format .

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -38,11 +38,13 @@ from runtime.program import CommandError, ExitCode, run_program
 from runtime.search_attributes import register_search_attributes
 from runtime.server import Found, Server
 from runtime.settings import Settings
+from runtime.worker_arguments import worker_parser
 from services.database import Database, StoreUnavailable
 from services.faults import FaultFileError, Faults
 from services.inventory.service import InventoryService
 from services.notifications.mailer import SmtpMailer
 from services.notifications.service import NotificationsService
+from services.orders.relay import Relay
 from services.orders.service import OrdersService
 from services.payments.sandbox import SandboxGateway
 from services.payments.service import PaymentsService
@@ -53,6 +55,7 @@ from workflows.order_saga import OrderSaga
 from workflows.prepare_shop import PrepareShop
 
 SAMPLE_SHOP = Path(__file__).parent / "examples" / "shop.json"
+DEMONSTRATION_FAULTS = Path(__file__).parent / "examples" / "demonstration-faults.json"
 WORKFLOWS: Sequence[type] = (OrderSaga, PrepareShop, AuditRun)
 
 # A killed worker's sticky queue delays its orders by so much; shorter, and a busy worker
@@ -82,6 +85,8 @@ class WorkerOptions:
     shop: Shop | None = None
     """Loaded into the stores at the start: what is missing is added, nothing is changed."""
     faults: Faults | None = None
+    demonstration: bool = False
+    """Whether the web is served by this process, too."""
     cached_workflows: int = 1000
     """How many sagas stay in memory; with 0, every workflow task replays its saga's history."""
 
@@ -108,10 +113,14 @@ async def running_workers(
             for name, service in services.items()
         ]
         runs = [asyncio.create_task(worker.run()) for worker in workers]
+        relays = _relays(settings, stores)
+        runs += [asyncio.create_task(relay.run()) for relay in relays]
         try:
             yield runs
         finally:
             await asyncio.gather(*(worker.shutdown() for worker in workers))
+            for relay in relays:  # after the workers, whose last orders have just ended
+                relay.stop()
             await asyncio.gather(*runs)
 
 
@@ -124,6 +133,13 @@ async def _open_stores(
         stack.push_async_callback(stores[service].close)
         await stores[service].migrate(service)
     return stores
+
+
+def _relays(settings: Settings, stores: Mapping[Service, Database]) -> list[Relay]:
+    """The one that delivers the orders' events, where there is an address for them."""
+    if settings.event_url is None or Service.ORDERS not in stores:
+        return []
+    return [Relay(stores[Service.ORDERS], settings.event_url.get_secret_value())]
 
 
 def _service(name: Service, store: Database, smtp_url: SecretStr | None) -> Any:
@@ -246,10 +262,25 @@ async def work(options: WorkerOptions, settings: Settings) -> int:
                         "services": " ".join(options.services),
                     },
                 )
-                await asyncio.gather(*runs)
+                async with _web(settings, options) as ended:
+                    await asyncio.gather(*runs, *ended)
         except StoreUnavailable as unavailable:
             raise CommandError(str(unavailable), ExitCode.NOT_REACHABLE) from None
     return ExitCode.DONE
+
+
+@contextlib.asynccontextmanager
+async def _web(
+    settings: Settings, options: WorkerOptions
+) -> AsyncIterator[Sequence[Awaitable[None]]]:
+    """The API and the dashboard, in demonstration mode alone; yields what waits for their end."""
+    if not options.demonstration:
+        yield ()
+        return
+    from web.server import serving  # the dashboard's framework takes a while to load
+
+    async with serving(settings, demonstration=True) as ended:
+        yield (ended(),)
 
 
 async def _schedule_audits(settings: Settings, client: Client) -> None:
@@ -268,13 +299,13 @@ def _check_alert_targets(settings: Settings) -> None:
 
 
 def _options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
+    faults = DEMONSTRATION_FAULTS if arguments.demonstration else arguments.faults
     try:
         return WorkerOptions(
             services=arguments.only or tuple(Service),
             shop=read_shop(arguments.shop) if arguments.shop else sample_shop(settings),
-            faults=Faults.load(arguments.faults, settings.prepare_home() / "faults.db")
-            if arguments.faults
-            else None,
+            faults=Faults.load(faults, settings.prepare_home() / "faults.db") if faults else None,
+            demonstration=arguments.demonstration,
         )
     except (DocumentError, FaultFileError) as error:
         raise CommandError(str(error), ExitCode.BAD_INPUT) from None
@@ -285,37 +316,9 @@ def sample_shop(settings: Settings) -> Shop | None:
     return read_shop(str(SAMPLE_SHOP)) if settings.database_url is None else None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="worker.py",
-        description="Run the order saga's workers until SIGTERM or Ctrl-C; then drain and exit. "
-        "Without a Temporal server that is configured or answers, an embedded one is started.",
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        type=Service,
-        choices=tuple(Service),
-        metavar="SERVICE",
-        help=f"work for these services alone: {', '.join(Service)} (default: all)",
-    )
-    parser.add_argument(
-        "--shop",
-        metavar="FILE",
-        help="products and customers to add to the stores (default for a data folder: the sample)",
-    )
-    parser.add_argument(
-        "--faults",
-        type=Path,
-        metavar="FILE",
-        help="faults to inject into the services, for trying the saga out",
-    )
-    return parser
-
-
 async def main() -> int:
     """Parse the command line and work."""
-    arguments = _parser().parse_args()
+    arguments = worker_parser().parse_args()
     settings = Settings.load()
     configure_logs(settings)
     _check_alert_targets(settings)

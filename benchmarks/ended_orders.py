@@ -37,13 +37,15 @@ Rows = defaultdict[tuple[Service, Table], list[dict[str, Any]]]
 class SampleOrder:
     """An ended order: nine of ten complete, the others are undone after their shipment."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, at: datetime = BEGAN) -> None:
         # Scattered, as random ids are: neighbours in one index are not neighbours in another.
         self.order_id = f"ORD-{number * 2654435761 % 2**32:08x}-{number}"
         self.completed = number % 10 != 0
         self.product_id = f"PROD-{number % PRODUCTS}"
         self.customer_id = f"CUST-{number % CUSTOMERS}"
-        self.at = BEGAN + timedelta(seconds=number)
+        self.at = at
+        """When it ended."""
+        self.began = at - timedelta(milliseconds=500 + number % 1000)
         self.status = SagaStatus.COMPLETED if self.completed else SagaStatus.COMPENSATED
 
     def add_to(self, rows: Rows) -> None:
@@ -73,7 +75,7 @@ class SampleOrder:
             compensated_steps=[] if self.completed else forward[::-1],
             error_code=None if self.completed else ErrorCode.ORDER_CANCELLED,
             error_message=None if self.completed else "cancelled by kim: asked by the customer",
-            created_at=self.at,
+            created_at=self.began,
             updated_at=self.at,
         )
 
@@ -100,8 +102,9 @@ class SampleOrder:
                 "status": self.status,
                 "error_code": state.error_code,
                 "error_message": state.error_message,
-                "created_at": self.at,
+                "created_at": self.began,
                 "ended_at": self.at,
+                "took": (self.at - self.began) // timedelta(microseconds=1),
                 "state": state.model_dump(mode="json"),
             }
         )
@@ -256,21 +259,31 @@ def _shop(count: int) -> Rows:
     return rows
 
 
-async def fill(stores: Stores, count: int) -> None:
-    """Make the stores and put so many orders into them."""
+async def fill(
+    stores: Stores,
+    count: int,
+    since: datetime = BEGAN,
+    every: timedelta = timedelta(seconds=1),
+) -> None:
+    """Make the stores and put so many orders into them, one `every` so often.
+
+    A store that is left out stays as it is.
+    """
     for service, store in stores.items():
         await store.migrate(service)
     await _insert(stores, _shop(count))
     for first in range(0, count, FILLED_AT_ONCE):
         rows: Rows = defaultdict(list)
         for number in range(first, min(first + FILLED_AT_ONCE, count)):
-            SampleOrder(number).add_to(rows)
+            SampleOrder(number, since + number * every).add_to(rows)
         await _insert(stores, rows)
 
 
 async def _insert(stores: Stores, rows: Rows) -> None:
     by_store: defaultdict[Database, list[tuple[Table, list[dict[str, Any]]]]] = defaultdict(list)
     for (service, table), values in rows.items():
+        if service not in stores:
+            continue
         by_store[stores[service]].append((table, values))
     for store, tables in by_store.items():
         async with store.transaction() as connection:

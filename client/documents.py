@@ -5,11 +5,13 @@ understand one order differently: no key twice, no NaN, no binary floating point
 """
 
 import json
+import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -28,7 +30,22 @@ _LONGEST_PATH = 200
 _LONGEST_NUMBER = 30
 """Digits; Python needs quadratic time to make an int of more, and no field takes so many."""
 
+_NAMED = re.compile(r"([\w.\[\]]+): (.+)", re.DOTALL)
+"""A rule over several fields says itself which one is at fault."""
+
 T = TypeVar("T")
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a document. Repeats no value out of it."""
+
+    field: str
+    """As people write it, `items[0].quantity`; empty for the document as a whole."""
+    reason: str
+    """Follows the field's name."""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
 
 
 class DocumentError(ValueError):
@@ -37,9 +54,15 @@ class DocumentError(ValueError):
     No line repeats a value out of the document.
     """
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], faults: Sequence[Fault] = ()) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+        self.faults = tuple(faults)
+        """All of them, where the document is JSON and its fields are at fault."""
+
+
+class MalformedDocument(DocumentError):
+    """The document is not JSON, or JSON that two readers would understand differently."""
 
 
 def read_order(source: str) -> Order:
@@ -82,18 +105,19 @@ def parse_document(data: bytes, model: type[T]) -> T:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        raise DocumentError(_problems(error)) from None
+        faults = _faults(error)
+        raise DocumentError(_lines(faults), faults) from None
 
 
 def parse_json(data: bytes) -> object:
-    """The JSON value, its numbers as `int` or `Decimal`. Raises `DocumentError`."""
+    """The JSON value, its numbers as `int` or `Decimal`. Raises `MalformedDocument`."""
     _refuse_too_long(data)
     try:
         text = data.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except UnicodeDecodeError as error:
-        raise DocumentError([f"the document is not UTF-8 (byte {error.start})"]) from None
+        raise MalformedDocument([f"the document is not UTF-8 (byte {error.start})"]) from None
     if not text.strip():
-        raise DocumentError(["the document is empty"])
+        raise MalformedDocument(["the document is empty"])
     try:
         return json.loads(
             text,
@@ -104,14 +128,14 @@ def parse_json(data: bytes) -> object:
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise DocumentError([f"the document is not JSON: {error.msg} ({place})"]) from None
+        raise MalformedDocument([f"the document is not JSON: {error.msg} ({place})"]) from None
     except RecursionError:
-        raise DocumentError(["the document is nested too deeply"]) from None
+        raise MalformedDocument(["the document is nested too deeply"]) from None
 
 
 def _refuse_too_long(data: bytes) -> None:
     if len(data) > LARGEST_DOCUMENT:
-        raise DocumentError([f"the document is larger than {LARGEST_DOCUMENT // 1024} KiB"])
+        raise MalformedDocument([f"the document is larger than {LARGEST_DOCUMENT // 1024} KiB"])
 
 
 def _whole_number(digits: str) -> int | Decimal:
@@ -134,25 +158,39 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_key_given_twice(names: list[str]) -> NoReturn:
     repeated, _ = Counter(names).most_common(1)[0]
-    raise DocumentError([f"{_shown(repeated)}: stands twice in one object"])
+    raise MalformedDocument([f"{_shown(repeated)}: stands twice in one object"])
 
 
-def _problems(error: ValidationError) -> list[str]:
+def _faults(error: ValidationError) -> list[Fault]:
     details = error.errors(include_url=False, include_input=False)
-    lines = [_problem(detail) for detail in details[:_MOST_LINES]]
-    if len(details) > _MOST_LINES:
-        lines.append(f"and {len(details) - _MOST_LINES} more")
+    places = [detail["loc"] for detail in details]
+    return [
+        _fault(detail)
+        for detail in details
+        # A list whose entries are at fault is not too short as well.
+        if detail["type"] != "too_short" or not _any_within(detail["loc"], places)
+    ]
+
+
+def _any_within(place: tuple[int | str, ...], places: list[tuple[int | str, ...]]) -> bool:
+    return any(other[: len(place)] == place and other != place for other in places)
+
+
+def _lines(faults: list[Fault]) -> list[str]:
+    lines = [str(fault) for fault in faults[:_MOST_LINES]]
+    if len(faults) > _MOST_LINES:
+        lines.append(f"and {len(faults) - _MOST_LINES} more")
     return lines
 
 
-def _problem(detail: ErrorDetails) -> str:
+def _fault(detail: ErrorDetails) -> Fault:
     own = detail["type"] == "value_error"
     context = detail.get("ctx", {})
     reason = str(context["error"]) if own else _reason(detail["type"], context)
     field = _field(detail["loc"])
-    if field:
-        return f"{field}: {reason}"
-    return reason if own else f"the document {reason}"
+    if not field and own and (named := _NAMED.fullmatch(reason)):
+        return Fault(named[1], named[2])
+    return Fault(field, reason if field or own else f"the document {reason}")
 
 
 def _reason(kind: str, context: dict[str, Any]) -> str:

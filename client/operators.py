@@ -48,6 +48,8 @@ class ActionRefused(CommandError):
     def __init__(self, code: str, reason: str, possible: str = "") -> None:
         super().__init__("; ".join(filter(None, (f"{code}: {reason}", possible))), ExitCode.REFUSED)
         self.code = code
+        self.reason = reason
+        """Without what can be done instead, which is said in commands."""
 
 
 class NoAnswer(CommandError):

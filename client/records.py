@@ -1,7 +1,8 @@
 """The orders service's records, as far as this process can read them."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -9,7 +10,11 @@ from sqlalchemy import make_url
 from models.saga import SagaStatus
 from runtime.settings import Settings
 from services.database import Database
-from services.orders.records import OrderRecords, SagaRecord
+from services.orders.figures import EndedOrders, OrderFigures, WaitingEvents
+from services.orders.listing import ListedOrder, OrderListing, RecordFilter
+from services.orders.records import Cursor, OrderRecords, SagaRecord
+
+NONE_ENDED = EndedOrders(completed=0, compensated=0, failed=0, microseconds=0)
 
 
 class Records:
@@ -20,9 +25,11 @@ class Records:
     Every method raises `StoreError` when the store is there and cannot be read.
     """
 
-    def __init__(self, url: str, records: OrderRecords) -> None:
+    def __init__(self, url: str, database: Database) -> None:
         self._url = make_url(url)
-        self._records = records
+        self._records = OrderRecords(database)
+        self._listing = OrderListing(database)
+        self._figures = OrderFigures(database)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -31,7 +38,7 @@ class Records:
         url = settings.database_url_for("orders")
         database = Database(url)
         try:
-            yield cls(url, OrderRecords(database))
+            yield cls(url, database)
         finally:
             await database.close()
 
@@ -42,6 +49,30 @@ class Records:
     async def newest(self, status: SagaStatus | None, limit: int) -> list[SagaRecord]:
         """The newest records (of a status), newest first."""
         return await self._records.list(status, limit) if self._there() else []
+
+    async def page(self, only: RecordFilter, limit: int, after: Cursor | None) -> list[ListedOrder]:
+        """A part of the filtered list of orders, newest first."""
+        return await self._listing.page(only, limit, after) if self._there() else []
+
+    async def of(self, saga_ids: Iterable[str]) -> dict[str, ListedOrder]:
+        """Those of these sagas that have a record, by saga id."""
+        return await self._listing.of(saga_ids) if self._there() else {}
+
+    async def ended(self, bounds: Sequence[datetime]) -> list[EndedOrders]:
+        """The orders that ended from each bound to before the next one."""
+        if not self._there():
+            return [NONE_ENDED] * (len(bounds) - 1)
+        return await self._figures.ended(bounds)
+
+    async def ended_ever(self) -> EndedOrders:
+        """All orders that ever ended."""
+        return await self._figures.ended_ever() if self._there() else NONE_ENDED
+
+    async def waiting_events(self) -> WaitingEvents:
+        """The events that no other system has been told of yet."""
+        if not self._there():
+            return WaitingEvents(count=0, oldest=None)
+        return await self._figures.waiting_events()
 
     def _there(self) -> bool:
         path = self._url.database

@@ -46,6 +46,11 @@ def saga_id(order_id: str) -> str:
     return f"{_PREFIX}{order_id}"
 
 
+def order_id_of(workflow_id: str) -> str:
+    """The order that a saga's workflow is about."""
+    return workflow_id.removeprefix(_PREFIX)
+
+
 class RunningSagas:
     """Reads sagas from Temporal. Every method may raise `RPCError`."""
 
@@ -128,6 +133,10 @@ class RunningSagas:
             query, limit=limit, page_size=limit, rpc_timeout=RPC_TIMEOUT
         )
         return [execution async for execution in found]
+
+    async def told(self, description: WorkflowExecutionDescription) -> SagaState | None:
+        """What a worker says of a running saga; None if none answers within 2 s."""
+        return await self._answer(description.id)
 
     def _handle(self, workflow_id: str) -> SagaHandle:
         return self._client.get_workflow_handle_for(OrderSaga.run, workflow_id)

@@ -8,9 +8,16 @@ import re
 import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from models import texts
 from models.contract import Contract
@@ -88,11 +95,55 @@ def _currency(value: object) -> str:
     return value
 
 
-Identifier = Annotated[str, BeforeValidator(texts.identifier)]
-Amount = Annotated[Decimal, BeforeValidator(_amount)]
-Currency = Annotated[str, BeforeValidator(_currency)]
-Quantity = Annotated[int, BeforeValidator(lambda value: _whole_number(value, 1, LARGEST_QUANTITY))]
-Count = Annotated[int, BeforeValidator(lambda value: _whole_number(value, 0, LARGEST_COUNT))]
+# What JSON Schema can say of the checks, for readers of the HTTP API's description.
+IDENTIFIER_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": texts.LONGEST_IDENTIFIER,
+    "pattern": "^[^\\s/:?#'\"]+$",
+    "description": "Letters and digits of any script, '.', '_' and '-', "
+    "beginning with a letter or digit.",
+}
+_AMOUNT_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": f"^{_WRITTEN_AMOUNT.pattern}$"},
+    ],
+    "description": "An exact decimal, with at most the currency's own number of decimals.",
+}
+
+
+def _text_schema(longest: int, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": longest, **more})
+
+
+def _count_schema(least: int, most: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+
+
+Identifier = Annotated[str, BeforeValidator(texts.identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
+Currency = Annotated[
+    str, BeforeValidator(_currency), WithJsonSchema({"enum": sorted(CURRENCY_DECIMALS)})
+]
+Quantity = Annotated[
+    int,
+    BeforeValidator(lambda value: _whole_number(value, 1, LARGEST_QUANTITY)),
+    _count_schema(1, LARGEST_QUANTITY),
+]
+Count = Annotated[
+    int,
+    BeforeValidator(lambda value: _whole_number(value, 0, LARGEST_COUNT)),
+    _count_schema(0, LARGEST_COUNT),
+]
+PaymentMethod = Annotated[
+    str, BeforeValidator(texts.payment_method), WithJsonSchema(IDENTIFIER_SCHEMA)
+]
+PaymentToken = Annotated[
+    str, BeforeValidator(texts.token), _text_schema(texts.LONGEST_TOKEN, pattern="^\\S+$")
+]
+FreeText = Annotated[str, BeforeValidator(texts.free_text), _text_schema(texts.LONGEST_FREE_TEXT)]
+Email = Annotated[str, BeforeValidator(texts.email), _text_schema(texts.LONGEST_EMAIL)]
 
 
 class Document(BaseModel):
@@ -117,10 +168,10 @@ class OrderDocument(Document):
     currency: Currency = "USD"
     total_amount: Amount | None = None
     points_to_use: Count = 0
-    payment_method: Annotated[str, BeforeValidator(texts.payment_method)]
-    payment_token: Annotated[str, BeforeValidator(texts.token)] | None = None
-    shipping_address: Annotated[str, BeforeValidator(texts.free_text)]
-    notification_email: Annotated[str, BeforeValidator(texts.email)] | None = None
+    payment_method: PaymentMethod
+    payment_token: PaymentToken | None = None
+    shipping_address: FreeText
+    notification_email: Email | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -12,7 +12,19 @@ from structlog.typing import EventDict, Processor
 from runtime.printable import printable
 from runtime.settings import Settings
 
-_QUIET = ("temporalio", "asyncio", "aiosqlite", "sqlalchemy", "alembic")
+_QUIET = (
+    "temporalio",
+    "asyncio",
+    "aiosqlite",
+    "sqlalchemy",
+    "alembic",
+    "uvicorn",
+    "nicegui",
+    "engineio",
+    "socketio",
+    "httpx",
+    "httpcore",
+)
 """Libraries whose own messages matter from WARNING on."""
 _OURS_WITHIN_SDK = ("temporalio.workflow", "temporalio.activity")
 """What `workflow.logger` and `activity.logger` write to: messages of our own code."""

@@ -22,7 +22,9 @@ _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
 }
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_HTTP_URL = re.compile(r"https?://[^\s/?#]+\S*")
 
 
 class SettingsError(CommandError):
@@ -83,6 +85,11 @@ class Settings(BaseSettings):
         description="The stores and Temporal are audited each time so many seconds have passed, "
         "and findings alerted. Default: never by itself.",
     )
+    event_url: SecretStr | None = Field(
+        default=None,
+        description="Where other systems are told of ended orders: an http(s) URL to which each "
+        "OrderCompleted and OrderFailed is posted as a CloudEvent. Secret.",
+    )
     smtp_url: SecretStr | None = Field(
         default=None,
         description="The mail server for customer notifications: smtp://user:password@host:port.",
@@ -96,6 +103,27 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^https?://\S+$",
         description="Temporal's Web UI, where it cannot be found out from the server's address.",
+    )
+    web_host: str = Field(
+        default="127.0.0.1",
+        pattern=r"^[^\s/]+$",
+        description="The address that the HTTP API and the dashboard listen on.",
+    )
+    web_port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="Their port; 0 takes a free one.",
+    )
+    web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Host names, besides this machine's own loopback names and `web_host`, under "
+        "which people reach them, separated by spaces or commas.",
+    )
+    api_tokens: SecretStr | None = Field(
+        default=None,
+        description="Who may use them: a JSON list of tokens with role and name, or @ and the "
+        "path of a file that holds it. Secret. Without it, they listen on loopback alone.",
     )
     log_format: Literal["text", "json"] = Field(
         default_factory=_default_log_format,
@@ -170,6 +198,20 @@ class Settings(BaseSettings):
             return urls
         return tuple(re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", urls.strip(" \t\r\n,")))
 
+    @field_validator("web_hosts", mode="before")
+    @classmethod
+    def _host_names(cls, names: object) -> object:
+        return (
+            tuple(re.split(r"[\s,]+", names.strip(" \t\r\n,"))) if isinstance(names, str) else names
+        )
+
+    @field_validator("web_hosts")
+    @classmethod
+    def _lower(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not _HOST.fullmatch(name) for name in names):
+            raise ValueError("is not a list of host names, without scheme and port")
+        return tuple(name.lower() for name in names)
+
     @field_validator("alert_urls", "smtp_url")
     @classmethod
     def _urls(cls, value: tuple[SecretStr, ...] | SecretStr | None) -> Any:
@@ -178,6 +220,13 @@ class Settings(BaseSettings):
             if secret is not None and not _URL.fullmatch(secret.get_secret_value()):
                 raise ValueError("is not a URL")
         return value
+
+    @field_validator("event_url")
+    @classmethod
+    def _http(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _HTTP_URL.fullmatch(url.get_secret_value()):
+            raise ValueError("is not an http:// or https:// URL")
+        return url
 
     @field_validator("log_level", mode="before")
     @classmethod

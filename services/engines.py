@@ -170,6 +170,8 @@ def _postgresql(url: URL) -> Engines:
             "server_settings": {
                 "application_name": "order-saga",
                 "lock_timeout": str(BUSY_SECONDS * 1000),
+                # Compiling a statement takes longer than running the longest of ours.
+                "jit": "off",
             },
         },
     )

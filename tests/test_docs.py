@@ -46,11 +46,14 @@ from tests.markdown import (
     text_of,
 )
 from tests.test_architecture import ALLOWED, ROOT, files_of
+from web.access import Role
+from web.problems import CODES
 from workflows import calls
 
 README, KOREAN = ROOT / "README.md", ROOT / "README.ko.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+HTTP_API = ROOT / "docs" / "http-api.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MADE_AT_RUN_TIME = {"temporal.json", "temporal.log", "temporal.users", "temporal.lock"}
 TEMPORALS_OWN_OPTIONS = {"--address"}
@@ -108,7 +111,8 @@ def test_named_commands_and_options_exist(path: Path) -> None:
         elif code.startswith("--"):
             assert code.split()[0] in known, f"{path.name}: {code}"
         if match := re.match(r"python -m (\S+)", code):
-            assert (ROOT / match[1].replace(".", "/")).with_suffix(".py").exists(), code
+            module = ROOT / match[1].replace(".", "/")
+            assert module.with_suffix(".py").exists() or (module / "__main__.py").exists(), code
 
 
 @each_document
@@ -117,7 +121,7 @@ def test_named_files_and_make_targets_exist(path: Path) -> None:
     for code in code_in(path):
         if match := re.match(r"\s*make ([a-z-]+)", code):
             assert match[1] in targets, f"{path.name}: {code}"
-        if re.fullmatch(r"[\w./-]+\.(py|md|json|toml|txt|log|users|lock)", code):
+        if re.fullmatch(r"[\w.-][\w./-]*\.(py|md|json|toml|txt|log|users|lock)", code):
             exists = (ROOT / code).exists() or code in MADE_AT_RUN_TIME
             assert exists, f"{path.name}: {code}"
 
@@ -126,12 +130,12 @@ def test_named_files_and_make_targets_exist(path: Path) -> None:
 def test_named_settings_and_codes_exist(path: Path) -> None:
     settings = {PREFIX + name.upper() for name in Settings.model_fields}
     running = {step.running for step in STEPS} | {s.compensation.running for s in COMPENSATABLE}
-    codes: set[str] = {*ErrorCode, *SagaStatus, *Step, *running, *operator_codes()}
+    codes: set[str] = {*ErrorCode, *SagaStatus, *Step, *running, *operator_codes(), *CODES}
     for name in re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", text_of(path)):
         assert name in settings, f"{path.name}: {name}"
     for code in spans(prose(path)):
         if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", code) and not code.startswith(
-            (PREFIX, "TEMPORAL_", "TEST_")
+            (PREFIX, "TEMPORAL_", "TEST_", "FORWARDED_")
         ):
             assert code in codes, f"{path.name}: {code}"
 
@@ -170,6 +174,15 @@ def test_every_exit_code_is_documented() -> None:
 )
 def test_operations_explain_each_name_once_and_no_other(title: str, names: Iterable[str]) -> None:
     assert sorted(first_names(section(OPERATIONS, title))) == sorted(names)
+
+
+def test_http_api_explains_each_code_once_with_its_status() -> None:
+    documented = [(*spans(row[0]), int(row[1])) for row in rows(section(HTTP_API, "Codes"))]
+    assert sorted(documented) == sorted((code, meaning.status) for code, meaning in CODES.items())
+
+
+def test_http_api_explains_every_role() -> None:
+    assert first_names(section(HTTP_API, "Tokens and roles")) == list(Role)
 
 
 def test_operations_name_whatever_runs() -> None:
@@ -239,7 +252,8 @@ def test_readmes_are_the_same_but_for_the_language() -> None:
     assert [level for level, _ in headings(KOREAN)] == [level for level, _ in headings(README)]
     assert blocks(KOREAN) == blocks(README)
     assert len(blocks(README)) >= 6
-    assert links(KOREAN)[1:] == links(README)[1:]
+    pictures = [link.replace("-ko.png", ".png") for link in links(KOREAN)]
+    assert pictures[1:] == links(README)[1:]
     assert set(spans(prose(KOREAN))) == set(spans(prose(README)))
     assert [len(row) for row in rows(text_of(KOREAN))] == [
         len(row) for row in rows(text_of(README))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal, select, update
 
 from models.calls import CloseOrderInput, CreateOrderInput, CreateOrderResult
 from models.contract import Contract
@@ -11,6 +11,7 @@ from models.errors import Fenced, KeyReused, OrderGivenUp, OrderIdTaken, OrderNo
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import COMPLETE_ORDER, CREATE_ORDER
+from services.columns import Instant, MicrosecondsBetween
 from services.database import Connection, Database
 from services.operations import Operations, forward, undo
 from services.orders.records import OrderRecords, content_hash
@@ -131,6 +132,7 @@ class OrdersService:
 
     @staticmethod
     async def _close(connection: Connection, state: SagaState, status: SagaStatus) -> None:
+        ended_at = literal(_ended_at(state), Instant)
         await connection.execute(
             update(saga_records)
             .where(saga_records.c.order_id == state.order_id)
@@ -138,7 +140,8 @@ class OrdersService:
                 status=status.value,
                 error_code=state.error_code,
                 error_message=state.error_message,
-                ended_at=_ended_at(state),
+                ended_at=ended_at,
+                took=MicrosecondsBetween(saga_records.c.created_at, ended_at),
                 state=state.model_dump(mode="json"),
             )
         )

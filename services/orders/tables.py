@@ -6,13 +6,15 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
     Text,
+    text,
 )
 
-from services.columns import Instant
+from services.columns import ByteOrdered, Instant
 from services.operations import operations_table
 
 metadata = MetaData()
@@ -21,7 +23,7 @@ operations = operations_table(metadata)
 orders = Table(
     "orders",
     metadata,
-    Column("order_id", String, primary_key=True),
+    Column("order_id", ByteOrdered, primary_key=True),
     Column("customer_id", String, nullable=False),
     Column("content_hash", String, nullable=False),
     Column("currency", String, nullable=False),
@@ -36,8 +38,8 @@ orders = Table(
 saga_records = Table(
     "saga_records",
     metadata,
-    Column("saga_id", String, primary_key=True),
-    Column("order_id", String, nullable=False, unique=True),
+    Column("saga_id", ByteOrdered, primary_key=True),
+    Column("order_id", ByteOrdered, nullable=False, unique=True),
     Column("kind", String, nullable=False),
     Column("customer_id", String, nullable=False),
     Column("content_hash", String, nullable=False),
@@ -47,13 +49,19 @@ saga_records = Table(
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("state", JSON),
+    Column("took", BigInteger, comment="microseconds from created_at to ended_at"),
     CheckConstraint(
         "status IN ('STARTED', 'COMPLETED', 'COMPENSATED', 'FAILED')", name="record_status_known"
     ),
     Index("saga_records_newest", "created_at", "saga_id"),
     Index("saga_records_newest_of_status", "status", "created_at", "saga_id"),
-    Index("saga_records_ended", "ended_at"),
+    Index("saga_records_newest_of_customer", "customer_id", "created_at", "saga_id"),
+    Index("saga_records_newest_of_kind", "kind", "created_at", "saga_id"),
+    # Figures are made from this index alone.
+    Index("saga_records_ended", "status", "ended_at", "took"),
 )
+
+UNPUBLISHED = text("published_at IS NULL")
 
 outbox = Table(
     "outbox",
@@ -64,5 +72,38 @@ outbox = Table(
     Column("event", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("published_at", Instant),
-    Index("outbox_unpublished", "published_at", "created_at"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", Instant, comment="of the next attempt"),
+    Index(
+        "outbox_unpublished",
+        "created_at",
+        "event_id",
+        sqlite_where=UNPUBLISHED,
+        postgresql_where=UNPUBLISHED,
+    ),
+    Index(
+        "outbox_unpublished_of_order",
+        "order_id",
+        sqlite_where=UNPUBLISHED,
+        postgresql_where=UNPUBLISHED,
+    ),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+api_requests = Table(
+    "api_requests",
+    metadata,
+    Column("key_hash", String, primary_key=True),
+    Column("body_hash", String, nullable=False),
+    Column("attempt", String, nullable=False, comment="whose answer counts"),
+    Column("answer", Text, comment="NULL while the request runs"),
+    Column("begun_at", Instant, nullable=False),
+    Index("api_requests_begun", "begun_at"),
 )

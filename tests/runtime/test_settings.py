@@ -64,6 +64,9 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ALERT_URLS", "canary"),
         ("ALERT_URLS", "https://ok.example canary"),
         ("SMTP_URL", "canary:25"),
+        ("EVENT_URL", "canary"),
+        ("EVENT_URL", "ftp://canary@example.org"),
+        ("EVENT_URL", "https://"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "LOUD"),
         ("HOME", "a\x00b"),
@@ -99,6 +102,7 @@ def test_secrets_are_not_shown() -> None:
         database_url="postgresql://shop:canary@db/{service}",
         alert_urls="https://example.org/canary",
         smtp_url="smtp://shop:canary@mail:25",
+        event_url="https://example.org/canary",
     )
     assert "canary" not in repr(settings)
     assert "canary" not in str(settings.model_dump())

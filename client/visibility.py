@@ -1,0 +1,96 @@
+"""Temporal's list of running sagas: found by search attribute, newest first, and counted."""
+
+from datetime import datetime
+
+from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError, RPCStatusCode
+
+from client.attendance import RPC_TIMEOUT
+from client.running import saga_id
+from client.views import OrderFilter
+from models.saga import SagaKind, SagaStatus
+from models.steps import COMPENSATABLE, SEND_NOTIFICATION, STEPS
+
+KINDS = {"OrderSaga": SagaKind.ORCHESTRATED, "OrderTracker": SagaKind.CHOREOGRAPHED}
+"""The workflow types that sagas have, and which kind each is."""
+
+_TYPES = ", ".join(f"'{name}'" for name in KINDS)
+RUNNING = f"WorkflowType IN ({_TYPES}) AND ExecutionStatus = 'Running'"
+"""The condition for all sagas that run."""
+
+_STATUSES: dict[str, tuple[SagaStatus, ...]] = {
+    **{step.running: (SagaStatus.STARTED, SagaStatus.IN_PROGRESS) for step in STEPS},
+    SEND_NOTIFICATION.running: (SagaStatus.COMPLETED,),
+    **{step.compensation.running: (SagaStatus.COMPENSATING,) for step in COMPENSATABLE},
+}
+"""The statuses that a saga can have at a step."""
+
+
+def condition(only: OrderFilter, until: datetime | None = None) -> str:
+    """What to ask Temporal for the running sagas that may pass the filter."""
+    terms = [RUNNING]
+    if only.status is not None:
+        terms.append(f"OrderStatus = '{only.status}'")
+    if only.step is not None:
+        statuses = _STATUSES.get(only.step, (SagaStatus.STARTED,))
+        terms.append(f"OrderStatus IN ({', '.join(_quoted(status) for status in statuses)})")
+    if only.order_id is not None:
+        terms.append(f"WorkflowId STARTS_WITH {_quoted(saga_id(only.order_id))}")
+    if only.customer_id is not None:
+        terms.append(f"CustomerId = {_quoted(only.customer_id)}")
+    if only.needs_operator is not None:
+        terms.append(f"NeedsOperator = {str(only.needs_operator).lower()}")
+    if only.kind is not None:
+        [name] = (name for name, kind in KINDS.items() if kind is only.kind)
+        terms.append(f"WorkflowType = {_quoted(name)}")
+    if until is not None:
+        terms.append(f"StartTime <= '{until.isoformat()}'")
+    return " AND ".join(terms)
+
+
+async def newest_running(
+    client: Client, only: OrderFilter, limit: int, after: tuple[datetime, str] | None
+) -> list[WorkflowExecution]:
+    """At least `limit` sagas from behind `after` (start and workflow id) on, if there are so many.
+
+    All that started at the same moment as the last one are among them, because Temporal has an
+    order of its own for those.
+    """
+    query = condition(only, after[0] if after else None)
+    found: list[WorkflowExecution] = []
+    try:
+        async for execution in client.list_workflows(
+            query, page_size=limit + 1, rpc_timeout=RPC_TIMEOUT
+        ):
+            if after is not None and (execution.start_time, execution.id) >= after:
+                continue
+            if len(found) >= limit and execution.start_time < found[-1].start_time:
+                break
+            found.append(execution)
+    except RPCError as error:
+        if not _unprepared(error):
+            raise
+    return found
+
+
+async def count_running(client: Client, only: OrderFilter) -> int:
+    """How many running sagas pass the filter, by Temporal's list, which lags a little."""
+    try:
+        counted = await client.count_workflows(condition(only), rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if _unprepared(error):
+            return 0
+        raise
+    return counted.count
+
+
+def _unprepared(error: RPCError) -> bool:
+    """Whether the server knows no search attributes: no worker has run, so it has no orders."""
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and any(
+        name in error.message for name in ("OrderStatus", "NeedsOperator", "CustomerId")
+    )
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
