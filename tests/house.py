@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError
 from models.calls import CompensationInput
 from models.documents import Shop, ShopCustomer, ShopProduct
 from models.order import Order, OrderLine
-from models.saga import SagaInput, SagaState, SagaStatus
+from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Compensatable, Service
 from runtime.search_attributes import register_search_attributes
 from runtime.settings import Settings
@@ -52,6 +52,7 @@ SHOP = Shop(
 )
 
 
+WORKFLOW_OF = {SagaKind.ORCHESTRATED: "OrderSaga", SagaKind.CHOREOGRAPHED: "OrderTracker"}
 NUMBERS = itertools.count(1)
 """Of orders: houses may share a Temporal server."""
 
@@ -119,12 +120,15 @@ class House:
             )
         )
 
-    async def place(self, order: Order, **changes: Any) -> WorkflowHandle[OrderSaga, SagaState]:
-        """Start the order's saga as the client does."""
+    async def place(
+        self, order: Order, kind: SagaKind = SagaKind.ORCHESTRATED, **changes: Any
+    ) -> WorkflowHandle[OrderSaga, SagaState]:
+        """Start the order's saga as the client does. Both kinds answer the same queries."""
         return await self.client.start_workflow(
-            OrderSaga.run,
+            WORKFLOW_OF[kind],
             SagaInput(order=order).model_copy(update=changes),
             id=f"order-{order.order_id}",
+            result_type=SagaState,
             task_queue=Service.ORDERS,
             task_timeout=timedelta(seconds=5),
             search_attributes=TypedSearchAttributes(
@@ -141,9 +145,11 @@ class House:
         """The handle of the order's saga, placed or not."""
         return self.client.get_workflow_handle_for(OrderSaga.run, f"order-{order.order_id}")
 
-    async def run(self, order: Order, **changes: Any) -> SagaState:
+    async def run(
+        self, order: Order, kind: SagaKind = SagaKind.ORCHESTRATED, **changes: Any
+    ) -> SagaState:
         """Send the order through its saga and check the books."""
-        return await self.end_of(await self.place(order, **changes), order)
+        return await self.end_of(await self.place(order, kind, **changes), order)
 
     async def end_of(self, handle: WorkflowHandle[OrderSaga, SagaState], order: Order) -> SagaState:
         """The state that the saga ends with, after checking that the books agree with it."""
