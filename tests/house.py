@@ -233,6 +233,11 @@ class House:
 
     async def check_books(self, order: Order, state: SagaState) -> None:
         """Every effect stands if the order is COMPLETED, and none if it is COMPENSATED."""
+        await self.check_effects(order, state)
+        await self.check_balances(order)
+
+    async def check_effects(self, order: Order, state: SagaState) -> None:
+        """The half of `check_books` that can be checked while other orders are under way."""
         stands = state.status is SagaStatus.COMPLETED
         assert await self.paid(order) == (order.amount_charged if stands else 0)
         assert await self.points_spent(order) == (order.points_to_use if stands else 0)
@@ -243,6 +248,9 @@ class House:
         # One whose reply was lost may be on its way without counting as sent.
         sent = "NOTIFICATION_SENT" in state.executed_steps
         assert int(sent) <= await self.notifications(order) <= int(stands)
+
+    async def check_balances(self, order: Order) -> None:
+        """What is left for the order's customer and of its products is what the ledgers say."""
         await ledgers.balance(self.stores[Service.POINTS], order.customer_id)
         for line in order.lines:
             await ledgers.stock(self.stores[Service.INVENTORY], line.product_id)

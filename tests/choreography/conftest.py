@@ -1,5 +1,9 @@
-"""One time-skipping server and one house for choreographed orders, one at a time."""
+"""A house on the embedded server, for choreographed orders.
 
-from tests.workflows.conftest import environment, house
+The time-skipping server stops skipping once a workflow's publisher has closed before it, as that
+of every reaction but the first has; so nothing here may have to wait for long.
+"""
 
-__all__ = ["environment", "house"]
+from tests.engine.conftest import engine, engine_home, house
+
+__all__ = ["engine", "engine_home", "house"]
