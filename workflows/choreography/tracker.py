@@ -141,11 +141,12 @@ class OrderTracker:
         notices = list(self._notices.values())
         failure = next((notice.failure for notice in notices if notice.failure), None)
         state = told_by(self._heard.values(), failure)
-        settled_steps = {*state.executed_steps, *state.compensated_steps}
+        # An event may overtake the notice that the call before it has succeeded.
+        through = state.compensated_steps if state.error_code else state.executed_steps
         state.interventions = [
             notice.intervention
             for notice in notices
-            if notice.intervention is not None and notice.intervention.step not in settled_steps
+            if notice.intervention is not None and notice.intervention.step not in through
         ]
         acts = [done for notice in notices for done in notice.resolutions]
         state.resolutions = sorted(
