@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -292,18 +292,20 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    client: Client, home: Path, *, cached_workflows: int = 1000
+    client: Client,
+    home: Path,
+    *,
+    cached_workflows: int = 1000,
+    services: Sequence[Service] = tuple(Service),
+    **settings: Any,
 ) -> AsyncIterator[House]:
-    """All workers on this Temporal server, with stores in this folder and a stocked shop."""
-    async with (
-        closed_house(client, home) as (house, settings),
-        running_workers(
-            settings,
-            client,
-            WorkerOptions(shop=SHOP, faults=house.services, cached_workflows=cached_workflows),
-        ),
-    ):
-        yield house
+    """Workers on this Temporal server, with stores in this folder and a stocked shop."""
+    async with closed_house(client, home, **settings) as (house, settings_of_house):
+        options = WorkerOptions(
+            services=services, shop=SHOP, faults=house.services, cached_workflows=cached_workflows
+        )
+        async with running_workers(settings_of_house, client, options):
+            yield house
 
 
 @dataclass(frozen=True)
@@ -332,9 +334,11 @@ async def open_split_house(client: Client, home: Path) -> AsyncIterator[SplitHou
 
 
 @asynccontextmanager
-async def closed_house(client: Client, home: Path) -> AsyncIterator[tuple[House, Settings]]:
+async def closed_house(
+    client: Client, home: Path, **overrides: Any
+) -> AsyncIterator[tuple[House, Settings]]:
     """A house without workers."""
-    settings = Settings.load(home=home)
+    settings = Settings.load(home=home, **overrides)
     settings.prepare_home()
     await register_search_attributes(client)
     stores = {service: Database(settings.database_url_for(service)) for service in Service}
