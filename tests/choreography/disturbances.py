@@ -8,6 +8,7 @@ overtake it; it comes twice; or it is lost, and somebody delivers it again much 
 import asyncio
 import contextlib
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import (
     Interceptor,
     SignalExternalWorkflowInput,
@@ -26,6 +27,8 @@ from temporalio.worker import (
 )
 
 from models.events import Delivery, ParkingNotice, SagaEvent
+
+_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,19 @@ class Post:
     """By the reaction's id."""
     lost: dict[str, tuple[str, str, Any]] = field(default_factory=dict)
     """By the delivery's name: to whom, which signal, with what."""
-    seen: set[str] = field(default_factory=set)
 
     async def deliver_what_was_lost(self, client: Client) -> None:
-        """For as long as it is not cancelled."""
+        """For as long as it is not cancelled; what finds nobody there is tried a while longer."""
+        tries: Counter[str] = Counter()
         while True:
             await asyncio.sleep(0.2)
-            for name in self.lost.keys() - self.seen:
-                self.seen.add(name)
-                receiver, signal, told = self.lost[name]
-                try:
+            for name, (receiver, signal, told) in list(self.lost.items()):
+                if tries[name] >= _TRIES:
+                    continue
+                tries[name] += 1
+                with contextlib.suppress(RPCError):  # not there yet, or closed
                     await client.get_workflow_handle(receiver).signal(signal, told)
-                except RPCError as error:
-                    if error.status is not RPCStatusCode.NOT_FOUND:
-                        raise
+                    tries[name] = _TRIES
 
 
 POST = Post()
