@@ -6,32 +6,38 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.client import Client
 
 from audit import stores as audit_stores
 from audit.auditor import audit
 from audit.patience import Patience
 from audit.report import AuditReport
 from models.saga import SagaKind, SagaStatus
+from runtime.connection import connect
+from runtime.embedded import EmbeddedServer
 from runtime.settings import Settings
-from tests.engine.conftest import engine, engine_home
 from tests.engine.test_history_tricks import reset
 from tests.house import House, open_house
-
-__all__ = ["engine", "engine_home"]
 
 QUICK = Patience(settle=timedelta(seconds=0.5), slow=timedelta(0), poll=timedelta(seconds=15))
 LETTER = "order-{order}/PaymentFailed/inventory"
 
 
-@pytest.fixture
-async def house(engine: Client, tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(engine, tmp_path / "house") as house:
-        yield house
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("house")
 
 
-async def audited(house: House, tmp_path: Path) -> AuditReport:
-    async with audit_stores.opened(Settings.load(home=tmp_path / "house")) as stores:
+@pytest.fixture(scope="module")
+async def house(folder: Path) -> AsyncIterator[House]:
+    """With a server of its own: the audit looks at every order that Temporal has."""
+    async with EmbeddedServer.running(Settings.load(home=folder)) as server:
+        client = await connect(server)
+        async with open_house(client, folder) as house:
+            yield house
+
+
+async def audited(house: House, folder: Path) -> AuditReport:
+    async with audit_stores.opened(Settings.load(home=folder)) as stores:
         return await audit(stores, house.client, patience=QUICK)
 
 
@@ -41,7 +47,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_sound_choreographed_orders_break_no_rule(house: House, tmp_path: Path) -> None:
+async def test_sound_choreographed_orders_break_no_rule(house: House, folder: Path) -> None:
     """Ended in every way, under way, and parked."""
     for name, injuries in (
         ("completed", ()),
@@ -60,10 +66,10 @@ async def test_sound_choreographed_orders_break_no_rule(house: House, tmp_path: 
     await house.until(handle, lambda state: bool(state.interventions))
 
     async def both_letters_are_counted() -> bool:
-        return (await audited(house, tmp_path)).open_interventions == 2
+        return (await audited(house, folder)).open_interventions == 2
 
     await until(both_letters_are_counted)
-    report = await audited(house, tmp_path)
+    report = await audited(house, folder)
     assert report.findings == ()
     await house.client.get_workflow_handle(LETTER.format(order=parked.order_id)).execute_update(
         "redrive", {"actor": "jimin", "reason": "mended"}
@@ -72,7 +78,7 @@ async def test_sound_choreographed_orders_break_no_rule(house: House, tmp_path: 
 
 
 async def test_chain_that_was_cut_is_found_and_goes_on_after_a_reset(
-    house: House, tmp_path: Path
+    house: House, folder: Path
 ) -> None:
     order = house.order("cut", payment_token="tok_declined")
     house.injure(order, "release_inventory", "refuse")
@@ -82,7 +88,7 @@ async def test_chain_that_was_cut_is_found_and_goes_on_after_a_reset(
     await house.client.get_workflow_handle(cut).terminate("a test")
 
     async def found() -> bool:
-        findings = (await audited(house, tmp_path)).findings
+        findings = (await audited(house, folder)).findings
         return any(
             finding.rule == "events_go_on" and finding.figures["cut_short"] == cut
             for finding in findings
@@ -91,10 +97,10 @@ async def test_chain_that_was_cut_is_found_and_goes_on_after_a_reset(
     await until(found)
     await reset(house.client, cut)
     assert (await house.end_of(handle, order)).status is SagaStatus.COMPENSATED
-    assert (await audited(house, tmp_path)).findings == ()
+    assert (await audited(house, folder)).findings == ()
 
 
-async def test_chain_of_which_nothing_runs_is_found(house: House, tmp_path: Path) -> None:
+async def test_chain_of_which_nothing_runs_is_found(house: House, folder: Path) -> None:
     order = house.order("gone")
     house.injure(order, "reserve_inventory", "delay", seconds=3)
     handle = await house.place(order, SagaKind.CHOREOGRAPHED)
@@ -102,10 +108,10 @@ async def test_chain_of_which_nothing_runs_is_found(house: House, tmp_path: Path
     await house.client.get_workflow_handle(f"{handle.id}/OrderCreated/inventory").terminate()
 
     async def found() -> bool:
-        findings = (await audited(house, tmp_path)).findings
+        findings = (await audited(house, folder)).findings
         return any(finding.rule == "events_go_on" for finding in findings)
 
     await until(found)
     await handle.terminate("a test")
-    rules = {finding.rule for finding in (await audited(house, tmp_path)).findings}
+    rules = {finding.rule for finding in (await audited(house, folder)).findings}
     assert "open_order_has_a_running_workflow" in rules

@@ -10,14 +10,13 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 
-from models.events import EventType, SagaEvent
+from models.events import EventType
 from models.order import Order
-from models.saga import SagaKind, SagaStatus
-from models.steps import COMPENSATABLE, STEPS, Service
+from models.saga import SagaKind
+from models.steps import COMPENSATABLE, STEPS
 from tests.choreography.disturbances import POST, disturbed
 from tests.choreography.test_differential import Scenario, from_books, from_state
 from tests.house import House, open_house
-from workflows.choreography.publishing import new_event, reaction_id
 
 ORDERS_AT_ONCE = 10
 SEED = "ORDER_SAGA_TEST_SEED"
@@ -28,7 +27,9 @@ UNDOS = [step.compensation.activity for step in COMPENSATABLE[:4]]
 @pytest.fixture(scope="module")
 async def house(engine: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with open_house(disturbed(engine), tmp_path_factory.mktemp("house")) as house:
+        post = asyncio.create_task(POST.deliver_what_was_lost(house.client))
         yield house
+        post.cancel()
 
 
 def story(draw: random.Random) -> Scenario:
@@ -64,16 +65,12 @@ async def converge(house: House, runs: int) -> list[Order]:
     kinds = {repr(each): each for each in (story(draw) for _ in range(max(20, runs // 10)))}
     stories = [draw.choice(list(kinds.values())) for _ in range(runs)]
     places = asyncio.Semaphore(ORDERS_AT_ONCE)
-    post = asyncio.create_task(POST.deliver_what_was_lost(house.client))
-    try:
-        disturbed_orders = await asyncio.gather(
-            *(
-                end_of(house, SagaKind.CHOREOGRAPHED, each, places, f"s{seed}-{number}")
-                for number, each in enumerate(stories)
-            )
+    disturbed_orders = await asyncio.gather(
+        *(
+            end_of(house, SagaKind.CHOREOGRAPHED, each, places, f"s{seed}-{number}")
+            for number, each in enumerate(stories)
         )
-    finally:
-        post.cancel()
+    )
     twins = await asyncio.gather(
         *(end_of(house, SagaKind.ORCHESTRATED, each, places, "twin") for each in kinds.values())
     )
@@ -121,52 +118,11 @@ async def test_reacting_again_to_everything_has_no_second_effect(
     house: House, token: str | None
 ) -> None:
     order = house.order("again", payment_token=token)
-    post = asyncio.create_task(POST.deliver_what_was_lost(house.client))
     state = await house.run(order, SagaKind.CHOREOGRAPHED)
     before = await from_books(house, order)
     await redelivered(house, order)
-    post.cancel()
     assert await from_books(house, order) == before
     await house.check_books(order, state)
-
-
-async def test_undo_that_is_announced_before_anybody_waits_for_it_is_counted(
-    house: House,
-) -> None:
-    """The undoing service is told of the failure first, and the order's own service by it."""
-    order = house.order("overtaken")
-    house.injure(order, "process_payment", "refuse")
-    whole = await house.run(order, SagaKind.CHOREOGRAPHED)
-    assert whole.status is SagaStatus.COMPENSATED
-    failed = POST.delivered[f"{whole.saga_id}/PaymentFailed/inventory"].event
-    # The same failure of an order that nobody has heard of: only inventory is told.
-    stray = house.order("stray")
-    event = new_event(
-        f"order-{stray.order_id}",
-        EventType.PAYMENT_FAILED,
-        failed.data.model_copy(
-            update={"saga": failed.data.saga.model_copy(update={"order": stray})}
-        ),
-        failed.timestamp,
-    )
-    await deliver(house, event, Service.INVENTORY)
-    closing = house.client.get_workflow_handle(reaction_id(event, Service.ORDERS))
-    assert await closing.result() == EventType.ORDER_FAILED
-    record = await house.record(stray)
-    assert (record.status, record.state["compensated_steps"]) == (
-        "COMPENSATED",
-        ["INVENTORY_RESERVED", "ORDER_CREATED"],
-    )
-
-
-async def deliver(house: House, event: SagaEvent, service: Service) -> None:
-    handle = await house.client.start_workflow(
-        "Reaction",
-        {"event": event.model_dump(mode="json"), "service": service},
-        id=reaction_id(event, service),
-        task_queue=service.value,
-    )
-    await handle.result()
 
 
 async def test_forward_event_that_comes_after_its_undo_has_no_effect(house: House) -> None:

@@ -38,7 +38,9 @@ async def waits_for_payments(house: House, order: Order) -> None:
     await house.until(
         house.handle(order), lambda state: Step.INVENTORY_RESERVED in state.executed_steps
     )
-    assert [task.task_queue for task in waiting_tasks(await handle.describe())] == ["payments"]
+    async with asyncio.timeout(30):
+        while [task.task_queue for task in waiting_tasks(await handle.describe())] != ["payments"]:
+            await asyncio.sleep(0.05)
 
 
 async def outage(house: House, tmp_path: Path, seconds: float) -> list[SagaState]:
