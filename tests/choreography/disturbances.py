@@ -43,7 +43,7 @@ class Lot:
     def of(cls, delivery: str) -> "Lot":
         lots = hashlib.sha256(delivery.encode()).digest()
         return cls(
-            seconds=(0, 0, 0.02, 0.1, 0.3)[lots[0] % 5], twice=lots[1] < 80, lost=lots[2] < 60
+            seconds=(0, 0, 0, 0.05, 0.3)[lots[0] % 5], twice=lots[1] < 80, lost=lots[2] < 60
         )
 
 

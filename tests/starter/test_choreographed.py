@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.starter.operating import KIM, refusal
 from tests.starter.programs import Starter, worker
 
@@ -77,6 +79,7 @@ def test_dead_letters_refuse_what_cannot_be_meant(starter: Starter) -> None:
         assert (outcome.exit_code, outcome.stdout) == (2, ""), arguments
 
 
+@pytest.mark.long
 def test_order_waits_visibly_when_nobody_works_for_a_service(
     alone: Starter, order: MakeOrder
 ) -> None:
