@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from client.actions import Action
 from client.arguments import json_argument, number_argument, order_argument, rate_argument
 from client.operator_arguments import add_operator_commands
-from models.saga import SagaStatus
+from models.saga import SagaKind, SagaStatus
 from runtime.program import CommandError, ExitCode, run_program
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     place = _command(commands, "place", "place an order and follow it", PLACE)
     place.add_argument("file", metavar="FILE", help="the order, as JSON; - reads standard input")
     place.add_argument("--detach", action="store_true", help="do not follow it: return at once")
+    _kind_argument(place)
     json_argument(place)
 
     show = _command(commands, "show", "show what is known about an order now")
@@ -112,6 +113,7 @@ def parse_arguments() -> argparse.Namespace:
         metavar="R",
         help="orders placed per second (default: as fast as they end)",
     )
+    _kind_argument(load)
     json_argument(load)
 
     audit = _command(commands, "audit", "check the effects of every order", AUDIT)
@@ -121,6 +123,17 @@ def parse_arguments() -> argparse.Namespace:
         lambda name, summary, description: _command(commands, name, summary, description)
     )
     return parser.parse_args()
+
+
+def _kind_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--choreographed",
+        dest="kind",
+        action="store_const",
+        const=SagaKind.CHOREOGRAPHED,
+        default=SagaKind.ORCHESTRATED,
+        help="as events that services react to, without a coordinator (docs/choreography.md)",
+    )
 
 
 def _parser(name: str, description: str, *, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -176,9 +189,14 @@ async def run(arguments: argparse.Namespace) -> int:
         from client import commands
 
         return await commands.place(
-            settings, own_workers, order, detach=arguments.detach, as_json=arguments.json
+            settings,
+            own_workers,
+            order,
+            kind=arguments.kind,
+            detach=arguments.detach,
+            as_json=arguments.json,
         )
-    if arguments.command in (*Action, "interventions"):
+    if arguments.command in (*Action, "interventions", "dead-letters"):
         return await _operate(settings, arguments)
     if arguments.command == "audit":
         from audit.command import run_audit
@@ -202,7 +220,7 @@ async def _look(settings: "Settings", arguments: argparse.Namespace) -> int:
                 settings, status, arguments.limit, as_json=arguments.json
             )
         case "load":
-            plan = LoadPlan(arguments.orders, arguments.concurrency, arguments.rate)
+            plan = LoadPlan(arguments.orders, arguments.concurrency, arguments.rate, arguments.kind)
             return await commands.load(settings, own_workers, plan, as_json=arguments.json)
         case _:
             return await commands.show_demonstration(settings, own_workers)
@@ -213,11 +231,29 @@ async def _operate(settings: "Settings", arguments: argparse.Namespace) -> int:
 
     if arguments.command == "interventions":
         return await operator_commands.list_interventions(settings, as_json=arguments.json)
+    if arguments.command == "dead-letters":
+        return await _dead_letters(settings, arguments)
     return await operator_commands.act(
         settings,
         Action(arguments.command),
         arguments.order_id,
         step=getattr(arguments, "step", None),
+        actor=arguments.by,
+        reason=arguments.reason,
+        as_json=arguments.json,
+    )
+
+
+async def _dead_letters(settings: "Settings", arguments: argparse.Namespace) -> int:
+    from client import operator_commands
+
+    if arguments.retry is None:
+        return await operator_commands.list_dead_letters(settings, as_json=arguments.json)
+    if arguments.by is None or arguments.reason is None:
+        raise CommandError("--retry needs --by NAME and --reason WHY", ExitCode.BAD_INPUT)
+    return await operator_commands.retry_dead_letter(
+        settings,
+        arguments.retry,
         actor=arguments.by,
         reason=arguments.reason,
         as_json=arguments.json,

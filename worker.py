@@ -51,12 +51,16 @@ from services.payments.service import PaymentsService
 from services.points.service import PointsService
 from services.shipping.service import ShippingService
 from workflows.audit_run import AuditRun
+from workflows.choreography.reaction import Reaction
+from workflows.choreography.tracker import OrderTracker
 from workflows.order_saga import OrderSaga
 from workflows.prepare_shop import PrepareShop
 
 SAMPLE_SHOP = Path(__file__).parent / "examples" / "shop.json"
 DEMONSTRATION_FAULTS = Path(__file__).parent / "examples" / "demonstration-faults.json"
-WORKFLOWS: Sequence[type] = (OrderSaga, PrepareShop, AuditRun)
+EVERYWHERE: Sequence[type] = (Reaction,)
+"""Each service reacts to events on its own task queue."""
+WITH_ORDERS: Sequence[type] = (OrderSaga, OrderTracker, PrepareShop, AuditRun)
 
 # A killed worker's sticky queue delays its orders by so much; shorter, and a busy worker
 # loses its cache to itself.
@@ -169,12 +173,12 @@ async def _load_shop(services: Mapping[Service, Any], shop: Shop) -> None:
 def _worker(
     client: Client, name: Service, service: Any, settings: Settings, cached_workflows: int
 ) -> Worker:
-    """The worker of one service, on the task queue of that name; the saga lives with the orders."""
+    """The worker of one service, on the task queue of that name; sagas live with the orders."""
     orders = name is Service.ORDERS
     return Worker(
         client,
         task_queue=name,
-        workflows=WORKFLOWS if orders else (),
+        workflows=[*EVERYWHERE, *WITH_ORDERS] if orders else EVERYWHERE,
         activities=_activities(name, service, settings, client),
         workflow_runner=SANDBOX,
         interceptors=[Heartbeats()],
@@ -199,6 +203,7 @@ def _activities(
                 orders.complete_order,
                 orders.cancel_order,
                 alerts.send_alert,
+                alerts.send_silence_alert,
                 alerts.send_audit_alert,
                 audits.run_audit,
             ]

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from models.calls import SendAlertInput, SendAuditAlertInput
+from models.calls import SendAlertInput, SendAuditAlertInput, SendSilenceAlertInput
 from models.steps import COMPLETE_ORDER
 
 if TYPE_CHECKING:
@@ -44,6 +44,20 @@ class AlertActivities:
         title, lines = _audit_news(call)
         body = [*lines, "", "Which orders, and what to do:", "  python starter.py audit"]
         await self._tell(call.target, title, "\n".join(body))
+
+    @activity.defn(name="send_silence_alert")
+    async def send_silence_alert(self, call: SendSilenceAlertInput) -> None:
+        """Tell one target that an order's events have stopped; retried like `send_alert`."""
+        body = [
+            f"order: {call.order_id}",
+            f"last event: {call.last_event}",
+            f"nothing since: {call.since:%Y-%m-%d %H:%M:%S} UTC",
+            "",
+            "Nothing is undone by itself. Which reaction it waits for:",
+            f"  python starter.py show {call.order_id}",
+            "  python starter.py audit",
+        ]
+        await self._tell(call.target, f"Order {call.order_id} is silent", "\n".join(body))
 
     async def _tell(self, target: int, title: str, body: str) -> None:
         if target >= len(self._targets):
@@ -134,6 +148,11 @@ def _body(call: SendAlertInput) -> str:
 
 
 def _what_to_run(call: SendAlertInput) -> list[str]:
+    if letter := call.intervention.dead_letter:
+        return [
+            "It is parked, and the machine does not try it again. Once the cause is mended:",
+            f"  python starter.py dead-letters --retry {letter} --by NAME --reason WHY",
+        ]
     action = f"{call.order_id} {call.intervention.step} --by NAME --reason WHY"
     retry = f"  python starter.py retry {action}"
     if call.intervention.step is COMPLETE_ORDER.step:

@@ -17,7 +17,7 @@ from audit.stores import RECORDS, SOURCES, OrderReader, Stores
 from audit.temporal import OrderWorkflows
 from audit.workflow_audit import WorkflowAudit
 from audit.workflow_rules import WORKFLOW_RULES
-from models.saga import SagaKind, SagaStatus
+from models.saga import SagaStatus
 
 RULES: tuple[Rule, ...] = (*ORDER_RULES, *BALANCE_RULES, *WORKFLOW_RULES)
 """Every rule of the audit."""
@@ -137,7 +137,7 @@ class _Audit:
         await asyncio.sleep(self._patience.settle.total_seconds())
         suspects = list(dict.fromkeys(str(finding.order_id) for finding in found))
         orders = await self._reader.facts(suspects)
-        await self._ask_temporal([order for order in orders if _is_orchestrated(order)])
+        await self._ask_temporal(orders)
         return _findings(orders)
 
     async def _ask_temporal(self, orders: Sequence[OrderFacts]) -> None:
@@ -166,10 +166,4 @@ def _findings(orders: Sequence[OrderFacts]) -> list[Finding]:
 
 def _may_be_alone(order: OrderFacts) -> bool:
     """Whether the order needs a running workflow."""
-    return order.record is None or (
-        order.record.status == SagaStatus.STARTED and _is_orchestrated(order)
-    )
-
-
-def _is_orchestrated(order: OrderFacts) -> bool:
-    return order.record is None or order.record.kind == SagaKind.ORCHESTRATED
+    return order.record is None or order.record.status == SagaStatus.STARTED

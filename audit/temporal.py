@@ -22,7 +22,13 @@ from audit.facts import Workflow
 
 ABSENT = Workflow("ABSENT")
 _PREFIX = "order-"
-_ORDER_SAGAS = "WorkflowType = 'OrderSaga'"
+_ORDER_SAGAS = "WorkflowType IN ('OrderSaga', 'OrderTracker')"
+_TRACKER = "OrderTracker"
+_NEEDING_OPERATOR = (
+    "WorkflowType IN ('OrderSaga', 'Reaction') AND ExecutionStatus = 'Running' "
+    "AND NeedsOperator = true"
+)
+"""An order that waits for dead letters counts by them, not by its tracker as well."""
 _IDS_IN_A_QUERY = 100
 _AT_ONCE = 8
 _RPC_TIMEOUT = timedelta(seconds=10)
@@ -65,7 +71,10 @@ class OrderWorkflows:
 
     async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
         """The latest run of the order's workflow; None if Temporal knows none."""
-        handle = self._client.get_workflow_handle(workflow_id(order_id))
+        return await self._describe(workflow_id(order_id))
+
+    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        handle = self._client.get_workflow_handle(workflow_id)
         async with self._places:
             try:
                 return await handle.describe(rpc_timeout=_RPC_TIMEOUT)
@@ -90,6 +99,23 @@ class OrderWorkflows:
                 result = _given_up(failure)
         return Workflow(status, result if isinstance(result, Mapping) else None)
 
+    async def reactions(
+        self, tracker: WorkflowExecutionDescription
+    ) -> list[WorkflowExecutionDescription]:
+        """The latest run of each reaction to the order's events; none if it is orchestrated.
+
+        Visibility lags, so what has just begun may be missing.
+        """
+        if tracker.workflow_type != _TRACKER:
+            return []
+        found = self._client.list_workflows(
+            f"WorkflowType = 'Reaction' AND WorkflowId STARTS_WITH '{tracker.id}/'",
+            rpc_timeout=_RPC_TIMEOUT,
+        )
+        ids = {execution.id async for execution in found}
+        described = await asyncio.gather(*(self._describe(each) for each in sorted(ids)))
+        return [each for each in described if each is not None]
+
     async def pages(self, size: int) -> AsyncIterator[list[WorkflowExecution]]:
         """All orders' workflows, ended ones too, within Temporal's retention."""
         found = self._client.list_workflows(_ORDER_SAGAS, page_size=size, rpc_timeout=_RPC_TIMEOUT)
@@ -101,10 +127,10 @@ class OrderWorkflows:
                 return
 
     async def count_needing_operator(self) -> int:
-        """How many running orders wait for a person."""
+        """How many running orders, or reactions to their events, wait for a person."""
         try:
             found = await self._client.count_workflows(
-                f"{_ORDER_SAGAS} AND ExecutionStatus = 'Running' AND NeedsOperator = true",
+                _NEEDING_OPERATOR,
                 rpc_timeout=_RPC_TIMEOUT,
             )
         except RPCError as error:

@@ -17,11 +17,12 @@ from audit.patience import Patience
 from audit.report import Finding, Tally
 from audit.stores import OrderReader
 from audit.temporal import OrderWorkflows, order_id
-from audit.workflow_rules import WORKFLOW_RULES, WorkflowFacts
+from audit.workflow_rules import WORKFLOW_RULES, Chain, WorkflowFacts
 from client.observation import waiting_tasks
-from models.saga import SagaKind, SagaStatus
+from models.saga import SagaStatus
 
 _ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+_TRACKER = "OrderTracker"
 _PAGE = 500
 _ENDED = (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED)
 
@@ -90,21 +91,27 @@ class WorkflowAudit:
             return None  # Forgotten since it was listed.
         if description.status is not WorkflowExecutionStatus.RUNNING:
             return WorkflowFacts(suspect, await self._workflows.ended(description), record)
-        task = description.raw_description.pending_workflow_task
+        reactions = await self._workflows.reactions(description)
+        under_way = [description, *(each for each in reactions if _runs(each))]
+        tasks = [each.raw_description.pending_workflow_task for each in under_way]
+        worst = max(tasks, key=lambda task: task.attempt)
         return WorkflowFacts(
             suspect,
             Workflow("RUNNING"),
             record,
-            task_attempt=task.attempt,
-            failing_since=task.original_scheduled_time.ToDatetime(UTC),
-            unattended=await self._unattended(description, polled),
+            task_attempt=worst.attempt,
+            failing_since=worst.original_scheduled_time.ToDatetime(UTC),
+            unattended=await self._unattended(under_way, polled),
+            chain=_chain(description, reactions),
         )
 
     async def _unattended(
-        self, description: WorkflowExecutionDescription, polled: dict[tuple[str, int], bool]
+        self,
+        descriptions: Sequence[WorkflowExecutionDescription],
+        polled: dict[tuple[str, int], bool],
     ) -> tuple[str, ...]:
         queues = set()
-        for task in waiting_tasks(description):
+        for task in (task for each in descriptions for task in waiting_tasks(each)):
             queue = (task.task_queue, task.type)
             if queue not in polled:
                 polled[queue] = await self._workflows.polled_since(*queue, self._patience.poll)
@@ -113,15 +120,35 @@ class WorkflowAudit:
         return tuple(sorted(queues))
 
 
+def _runs(execution: WorkflowExecution) -> bool:
+    return execution.status is WorkflowExecutionStatus.RUNNING
+
+
+def _chain(
+    tracker: WorkflowExecutionDescription, reactions: Sequence[WorkflowExecutionDescription]
+) -> Chain | None:
+    if tracker.workflow_type != _TRACKER:
+        return None
+    return Chain(
+        under_way=sum(map(_runs, reactions)),
+        cut_short=tuple(
+            each.id
+            for each in reactions
+            if not _runs(each) and each.status is not WorkflowExecutionStatus.COMPLETED
+        ),
+        heard=tracker.history_length,
+    )
+
+
 def _is_slow(execution: WorkflowExecution, long_ago: datetime) -> bool:
-    return execution.status is WorkflowExecutionStatus.RUNNING and execution.start_time < long_ago
+    return _runs(execution) and execution.start_time < long_ago
 
 
 def _fits(execution: WorkflowExecution, records: dict[str, Row[tuple[str, ...]]]) -> bool:
     record = records.get(order_id(execution.id))
     if record is None:
         return False
-    if record.kind != SagaKind.ORCHESTRATED or record.status == SagaStatus.STARTED:
+    if record.status == SagaStatus.STARTED:
         return True  # The other half of the audit asks about open records.
     return bool(record.status == execution.typed_search_attributes.get(_ORDER_STATUS))
 

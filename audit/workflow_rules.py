@@ -10,8 +10,19 @@ from sqlalchemy import Row
 from audit.facts import ACCEPTING, Workflow
 from audit.report import Finding
 from audit.rules.rule import Figures, Rule
-from models.saga import SagaKind, SagaStatus
+from models.saga import SagaStatus
 from models.steps import ErrorCode, Service, Step
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The reactions to the events of a choreographed order, while its tracker runs."""
+
+    under_way: int
+    cut_short: tuple[str, ...]
+    """Those that ended without publishing what they owe: terminated, for example."""
+    heard: int
+    """Length of the tracker's history: it grows with each event, so it tells a chain that moves."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class WorkflowFacts:
     failing_since: datetime | None = None
     unattended: tuple[str, ...] = ()
     """The queues that nobody polls though a task of this order lies there."""
+    chain: Chain | None = None
+    """None if the order is orchestrated, or its tracker has ended."""
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -105,18 +118,35 @@ def queue_is_polled(facts: WorkflowFacts) -> Figures | None:
     return {"queues": ", ".join(facts.unattended)}
 
 
+@_workflow_rule
+def events_go_on(facts: WorkflowFacts) -> Figures | None:
+    """While a choreographed order has not ended, a reaction of it runs, and none was cut short.
+
+    To do: reset what was cut short to its first task in Temporal; it reacts again, its call
+    answers as it did, and what it publishes goes on from there.
+    """
+    if facts.chain is None or (facts.chain.under_way and not facts.chain.cut_short):
+        return None
+    return {
+        "under_way": facts.chain.under_way,
+        "cut_short": ", ".join(facts.chain.cut_short) or "none",
+        "tracker_events": facts.chain.heard,
+    }
+
+
 WORKFLOW_RULES = (
     result_equals_the_record,
     result_is_recorded,
     workflow_task_succeeds,
     queue_is_polled,
+    events_go_on,
 )
 
 
 def _another_orders(facts: WorkflowFacts) -> bool:
     """Whether the id belongs to another order, which this workflow was refused for."""
-    choreographed = facts.record is not None and facts.record.kind != SagaKind.ORCHESTRATED
-    return choreographed or facts.state.get("error_code") == ErrorCode.ORDER_REJECTED
+    other_kind = facts.record is not None and facts.record.kind != facts.state.get("kind")
+    return other_kind or facts.state.get("error_code") == ErrorCode.ORDER_REJECTED
 
 
 def _closing_accepted(state: Mapping[str, Any]) -> bool:

@@ -95,8 +95,10 @@ def running(command: list[str], variables: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
-def load(variables: dict[str, str], orders: int, concurrency: int) -> dict[str, float]:
-    command = [sys.executable, "starter.py", "load", "--json"]
+def load(
+    variables: dict[str, str], orders: int, concurrency: int, *options: str
+) -> dict[str, float]:
+    command = [sys.executable, "starter.py", "load", "--json", *options]
     command += ["--orders", str(orders), "--concurrency", str(concurrency)]
     result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     if result.returncode:

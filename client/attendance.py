@@ -17,6 +17,7 @@ from temporalio.client import (
 
 from client.errors import NoWorker
 from client.observation import WaitingTask, waiting_tasks
+from client.reactions import Reactions
 
 PATIENCE = 15.0
 """Seconds. Long enough for a worker that starts, and for the sticky queue of one that died."""
@@ -30,7 +31,7 @@ _LOOK_SECONDS = 2.0
 
 
 class Attendance:
-    """Watches the waiting tasks of one order.
+    """Watches the waiting tasks of one order, in its own workflow and in its reactions.
 
     Temporal lists a worker for minutes after it has died, and an idle one as not having polled
     for a minute. What tells is a task that nobody takes: a worker with room takes it at once, and
@@ -38,24 +39,24 @@ class Attendance:
     """
 
     def __init__(self, client: Client) -> None:
-        self._client = client
-        self._since: dict[WaitingTask, float] = {}
+        self.client = client
+        self._since: dict[tuple[str, WaitingTask], float] = {}
 
-    async def check(self, description: WorkflowExecutionDescription) -> None:
+    async def check(self, *descriptions: WorkflowExecutionDescription) -> None:
         """Raises `NoWorker` when a task has waited too long in a queue that nobody polls."""
         now = time.monotonic()
-        waiting = list(waiting_tasks(description))
+        waiting = [(each.id, task) for each in descriptions for task in waiting_tasks(each)]
         self._since = {task: self._since.get(task, now) for task in waiting}
-        for task, since in self._since.items():
+        for (_, task), since in self._since.items():
             if now - since >= PATIENCE and not await self._polled_lately(
                 task.task_queue, task.type
             ):
                 raise NoWorker(task.task_queue, PATIENCE)
 
     async def _polled_lately(self, task_queue: str, kind: TaskQueueType.ValueType) -> bool:
-        answer = await self._client.workflow_service.describe_task_queue(
+        answer = await self.client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
-                namespace=self._client.namespace,
+                namespace=self.client.namespace,
                 task_queue=TaskQueue(name=task_queue),
                 task_queue_type=kind,
             ),
@@ -86,10 +87,11 @@ async def attended(client: Client, handle: WorkflowHandle[Any, Result]) -> Resul
 
 async def _watch(attendance: Attendance, handle: WorkflowHandle[Any, Any]) -> None:
     """Returns when the workflow has ended."""
+    reactions = Reactions(attendance.client)
     await asyncio.sleep(_FIRST_LOOK)
     while True:
         description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         if description.status is not WorkflowExecutionStatus.RUNNING:
             return
-        await attendance.check(description)
+        await attendance.check(description, *await reactions.running(description))
         await asyncio.sleep(_LOOK_SECONDS)

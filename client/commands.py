@@ -15,7 +15,7 @@ from client.display import Storyteller, print_comparison, print_list, standard_c
 from client.load import LoadFigures, LoadPlan, run_load
 from client.session import OwnWorkers, Session, session
 from models.order import Order
-from models.saga import SagaState, SagaStatus
+from models.saga import SagaKind, SagaState, SagaStatus
 from runtime.program import ExitCode
 from runtime.settings import Settings
 
@@ -28,11 +28,17 @@ async def show_demonstration(settings: Settings, own_workers: OwnWorkers) -> int
 
 
 async def place(
-    settings: Settings, own_workers: OwnWorkers, order: Order, *, detach: bool, as_json: bool
+    settings: Settings,
+    own_workers: OwnWorkers,
+    order: Order,
+    *,
+    kind: SagaKind,
+    detach: bool,
+    as_json: bool,
 ) -> int:
     """Place the order and follow it to its end, or only place it."""
     async with session(settings, own_workers) as opened:
-        await opened.sagas.place(order)
+        await opened.sagas.place(order, kind)
         if detach:
             return await _placed(opened, order.order_id, as_json)
         try:

@@ -15,7 +15,8 @@ from rich.text import Text
 from client.effects import effects, seconds_taken
 from client.interventions import OpenIntervention
 from client.observation import Observation, PendingCall
-from models.saga import SagaState, SagaStatus
+from models.events import DeadLetter
+from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import COMPENSATABLE, STEPS, Step
 from runtime.printable import printable
 
@@ -40,6 +41,10 @@ To take it from the machine, and then do it by hand or give it up:
   python starter.py claim ORDER STEP --by NAME --reason WHY
   python starter.py resolve ORDER STEP --by NAME --reason WHY
   python starter.py abandon ORDER STEP --by NAME --reason WHY"""
+
+_WHAT_TO_DRIVE = """
+When the cause is mended, have a dead letter tried again:
+  python starter.py dead-letters --retry ID --by NAME --reason WHY"""
 
 
 def standard_console() -> Console:
@@ -124,6 +129,7 @@ def print_comparison(console: Console, states: Mapping[str, SagaState]) -> None:
         seconds = seconds_taken(state)
         facts = {
             "order": state.order_id,
+            "kind": "" if state.kind is SagaKind.ORCHESTRATED else state.kind.value,
             "status": state.status.value,
             "now": "" if state.current_step == state.status else state.current_step,
             **effects(state),
@@ -149,12 +155,13 @@ def print_list(console: Console, states: Sequence[SagaState]) -> None:
         console.print(Text("no orders", QUIET))
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("order", "status", "amount", "created (UTC)"):
+    for name in ("order", "kind", "status", "amount", "created (UTC)"):
         table.add_column(name, overflow="fold", justify="right" if name == "amount" else "left")
     for state in states:
         at = "" if state.current_step == state.status else f"\n{state.current_step}"
         table.add_row(
             Text(state.order_id),
+            Text(state.kind),
             Text(f"{state.status}{at}", _STYLES.get(state.status, "")),
             Text(f"{state.amount_charged} {state.currency}"),
             f"{state.created_at:%Y-%m-%d %H:%M:%S}",
@@ -175,10 +182,32 @@ def print_interventions(console: Console, cases: Sequence[OpenIntervention]) -> 
             _who(case),
         ):
             console.print(Text(f"    {fact}"))
-    console.print(Text(_WHAT_TO_RUN, QUIET))
+    if not all(case.dead_letter for case in cases):
+        console.print(Text(_WHAT_TO_RUN, QUIET))
+    if any(case.dead_letter for case in cases):
+        console.print(Text(_WHAT_TO_DRIVE, QUIET))
+
+
+def print_dead_letters(console: Console, letters: Sequence[DeadLetter]) -> None:
+    """What is parked, and what to run."""
+    if not letters:
+        console.print(Text("no dead letters", QUIET))
+        return
+    for letter in letters:
+        console.print(Text(letter.reaction_id, f"bold {TROUBLE}"))
+        tried = "; it is being tried now" if letter.being_tried else ""
+        for fact in (
+            f"{letter.call} failed, parked since {_time(letter.since)}, "
+            f"retries: {letter.retry_count}{tried}",
+            printable(letter.last_error),
+        ):
+            console.print(Text(f"    {fact}"))
+    console.print(Text(_WHAT_TO_DRIVE, QUIET))
 
 
 def _who(case: OpenIntervention) -> str:
+    if case.dead_letter is not None:
+        return f"parked as {case.dead_letter}: the machine does not try it again"
     if case.claimed_by is not None:
         return f"claimed by {printable(case.claimed_by)}"
     if not case.machine_tries:

@@ -10,13 +10,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from client.attendance import RPC_TIMEOUT
 from client.errors import translated
 from client.observation import PendingCall, pending_calls
-from client.running import RunningSagas, saga_id
+from client.running import SAGAS_ALONE, RunningSagas, saga_id
 from client.sagas import Sagas
 from models.contract import Contract
 from models.saga import Intervention, SagaState
 from models.steps import Step
 
-_OPEN = "WorkflowType = 'OrderSaga' AND ExecutionStatus = 'Running' AND NeedsOperator = true"
+_OPEN = f"{SAGAS_ALONE} AND ExecutionStatus = 'Running' AND NeedsOperator = true"
 _PAGE = 200
 _READS_AT_ONCE = 8
 
@@ -38,6 +38,8 @@ class OpenIntervention(Contract):
     machine_tries: bool
     alerted: bool
     claimed_by: str | None
+    dead_letter: str | None
+    """Of a choreographed order: what `dead-letters --retry` drives again."""
 
 
 async def open_interventions(sagas: Sagas) -> list[OpenIntervention]:
@@ -100,4 +102,5 @@ def _case(state: SagaState, case: Intervention, live: PendingCall | None) -> Ope
         machine_tries=live is not None,
         alerted=case.alerted,
         claimed_by=case.claimed_by,
+        dead_letter=case.dead_letter,
     )

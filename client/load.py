@@ -15,7 +15,7 @@ from client.shop import prepare_shop
 from models.contract import Contract
 from models.documents import Shop, ShopCustomer, ShopProduct
 from models.order import Order, OrderLine
-from models.saga import SagaStatus
+from models.saga import SagaKind, SagaStatus
 
 _MOST_ROWS = 50
 """Products and customers in one load: enough that orders seldom wait for each other's rows."""
@@ -30,6 +30,7 @@ class LoadPlan:
     """At most so many orders are under way at once."""
     rate: float | None = None
     """Orders started per second; None is as fast as the concurrency allows."""
+    kind: SagaKind = SagaKind.ORCHESTRATED
 
 
 class LoadFigures(Contract):
@@ -83,7 +84,7 @@ class _Load:
 
     async def _place(self, order: Order) -> None:
         started = time.monotonic()
-        handle = await self._sagas.start(order)
+        handle = await self._sagas.start(order, self._plan.kind)
         state = await attended(self._sagas.client, handle)
         self._milliseconds.append((time.monotonic() - started) * 1000)
         self._outcomes[state.status] += 1

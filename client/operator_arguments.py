@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 # Nothing heavy here: `--help` must not wait for the Temporal SDK to load.
 from client.actions import ON_INTERVENTIONS, Action, person
-from client.arguments import json_argument, order_argument, text_argument
+from client.arguments import json_argument, order_argument, reaction_argument, text_argument
 from models.texts import free_text
 
 MakeCommand = Callable[[str, str, str], argparse.ArgumentParser]
@@ -26,6 +26,11 @@ _RESUME = "Let an order that was held go on."
 _INTERVENTIONS = """\
 List everything that waits for a person, over all orders: since when, how often it was
 tried, the last error, and who has claimed it.
+"""
+_DEAD_LETTERS = """\
+List every reaction of a choreographed order whose retries are spent: it is parked, and
+the machine does not try it again. With --retry, have one try again at once, for example
+when the cause is mended; everything that follows from it then goes on.
 """
 _STEP_HELP = "the step as `interventions` shows it, or its undo, such as refund_payment"
 _ON_STEPS = {
@@ -75,6 +80,14 @@ def add_operator_commands(make: MakeCommand) -> None:
         _who_and_why(on_order)
     listing = make("interventions", "list what waits for a person", _INTERVENTIONS)
     json_argument(listing)
+    letters = make("dead-letters", "list parked reactions; --retry drives one again", _DEAD_LETTERS)
+    letters.add_argument(
+        "--retry",
+        type=reaction_argument,
+        metavar="ID",
+        help="the dead letter to drive again, by the id in the list; needs --by and --reason",
+    )
+    _who_and_why(letters, required=False)
     for action in ON_INTERVENTIONS:
         on_step = make(action.value, *_ON_STEPS[action])
         order_argument(on_step)
@@ -82,11 +95,13 @@ def add_operator_commands(make: MakeCommand) -> None:
         _who_and_why(on_step)
 
 
-def _who_and_why(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+def _who_and_why(
+    parser: argparse.ArgumentParser, *, default: str | None = None, required: bool = True
+) -> None:
     parser.add_argument(
         "--by",
         type=text_argument(person),
-        required=default is None,
+        required=required and default is None,
         default=default,
         metavar="NAME",
         help="who does this" + (" (default: your login name)" if default else ""),
@@ -94,7 +109,7 @@ def _who_and_why(parser: argparse.ArgumentParser, *, default: str | None = None)
     parser.add_argument(
         "--reason",
         type=text_argument(free_text),
-        required=True,
+        required=required,
         metavar="WHY",
         help="why; kept with the order for good, so no personal data",
     )

@@ -4,7 +4,8 @@ from rich.text import Text
 
 from client.actions import Action, step_named
 from client.commands import print_json
-from client.display import print_interventions, standard_console
+from client.dead_letters import open_dead_letters, redrive
+from client.display import print_dead_letters, print_interventions, standard_console
 from client.interventions import open_interventions
 from client.operators import Operators, new_request_id
 from client.session import session
@@ -48,6 +49,36 @@ async def list_interventions(settings: Settings, *, as_json: bool) -> int:
         print_json(cases)
     else:
         print_interventions(standard_console(), cases)
+    return ExitCode.DONE
+
+
+async def list_dead_letters(settings: Settings, *, as_json: bool) -> int:
+    """List every reaction that is parked, over all choreographed orders."""
+    async with session(settings, None) as opened:
+        letters = await open_dead_letters(opened.sagas.client)
+    if as_json:
+        print_json(letters)
+    else:
+        print_dead_letters(standard_console(), letters)
+    return ExitCode.DONE
+
+
+async def retry_dead_letter(
+    settings: Settings, reaction_id: str, *, actor: str, reason: str, as_json: bool
+) -> int:
+    """Have a parked reaction try again, now."""
+    async with session(settings, None) as opened:
+        wish = OperatorAction(actor=actor, reason=reason)
+        letter = await redrive(opened.sagas.client, reaction_id, wish, request_id=new_request_id())
+    if as_json:
+        print_json(letter)
+    else:
+        standard_console().print(
+            Text(
+                f"{letter.call} of order {letter.order_id} is tried again, now; "
+                f"`python starter.py show {letter.order_id}` tells what comes of it"
+            )
+        )
     return ExitCode.DONE
 
 

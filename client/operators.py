@@ -37,6 +37,11 @@ _POSSIBLE = {
     "NO_OPEN_INTERVENTION": "`python starter.py interventions` lists those of all orders",
     "ALREADY_HELD": f"this lets it go on: python starter.py resume {{order}} {_WHO_AND_WHY}",
     "ALREADY_COMPENSATING": "`python starter.py watch {order}` follows it",
+    "NOBODY_DECIDES": "`python starter.py watch {order}` follows it",
+    "PARKED_NOT_CLAIMED": "this drives one again, once its cause is mended: "
+    f"python starter.py dead-letters --retry ID {_WHO_AND_WHY}",
+    "NOT_PARKED": "`python starter.py dead-letters` lists those that are",
+    "ALREADY_REDRIVEN": "`python starter.py dead-letters` tells what comes of it",
     "ORDER_ALREADY_COMPLETED": "it can no longer be held or cancelled",
 }
 """What can be done instead, by the code of the refusal."""
@@ -106,7 +111,7 @@ class Operators:
                 update = await self._send(action, order_id, by, f"{action}-{request_id}")
                 return await _settled(update, action, order_id)
             except WorkflowUpdateFailedError as failure:
-                raise _refused(failure, order_id, by) from None
+                raise refused(failure, order_id, by) from None
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
@@ -131,7 +136,7 @@ class Operators:
                 rpc_timeout=_ACCEPT_TIMEOUT,
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError:
-            _pass_on_cancellation()
+            pass_on_cancellation()
             raise NoAnswer(action, order_id) from None
 
     async def _too_late(self, order_id: str) -> CommandError:
@@ -149,24 +154,23 @@ async def _settled(
     try:
         return await update.result(rpc_timeout=_SETTLE_TIMEOUT)
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        _pass_on_cancellation()
+        pass_on_cancellation()
         raise NotSettledYet(action, order_id) from None
 
 
-def _pass_on_cancellation() -> None:
+def pass_on_cancellation() -> None:
     """The SDK has one error for a time-out and for its caller's cancellation, as by Ctrl-C."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
-def _refused(
-    failure: WorkflowUpdateFailedError, order_id: str, by: OperatorAction
-) -> ActionRefused:
+def refused(failure: WorkflowUpdateFailedError, subject: str, by: OperatorAction) -> ActionRefused:
+    """The refusal of an update on an order, or on a reaction, in words."""
     cause = failure.cause
     code = cause.type if isinstance(cause, ApplicationError) else None
     reason = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    possible = _POSSIBLE.get(code or "", "").format(order=order_id, step=by.step)
+    possible = _POSSIBLE.get(code or "", "").format(order=subject, step=by.step)
     return ActionRefused(code or "REFUSED", reason, possible)
 
 

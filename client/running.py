@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import (
     Client,
@@ -21,8 +22,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from client.attendance import PATIENCE, RPC_TIMEOUT, Attendance
 from client.errors import NoWorker, SagaCutShort
 from client.observation import Observation, pending_calls
+from client.reactions import Reactions
 from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Service
+from workflows.choreography.tracker import OrderTracker
 from workflows.order_saga import OrderSaga
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
@@ -38,7 +41,17 @@ _OUTSIDE_ENDS = {
 
 _PREFIX = "order-"
 
-SagaHandle = WorkflowHandle[OrderSaga, SagaState]
+WORKFLOWS: Mapping[SagaKind, Any] = {
+    SagaKind.ORCHESTRATED: OrderSaga.run,
+    SagaKind.CHOREOGRAPHED: OrderTracker.run,
+}
+"""The workflow that an order of each kind is placed as. Both tell their state by the same query."""
+KINDS = {"OrderSaga": SagaKind.ORCHESTRATED, "OrderTracker": SagaKind.CHOREOGRAPHED}
+"""By the workflow's wire name."""
+SAGAS_ALONE = "WorkflowType IN ('OrderSaga', 'OrderTracker')"
+"""For Temporal's lists: what has an order, of either kind."""
+
+SagaHandle = WorkflowHandle[Any, SagaState]
 
 
 def saga_id(order_id: str) -> str:
@@ -56,6 +69,7 @@ class RunningSagas:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._reactions = Reactions(client)
 
     async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
         """The saga's workflow; None if Temporal knows none."""
@@ -112,11 +126,16 @@ class RunningSagas:
             if state is None or description.history_length != length:
                 state = await self._answer(description.id)
                 length = description.history_length if state else 0
-            current = Observation(state, pending_calls(description)) if state else None
+            reactions = await self._reactions.running(description)
+            current = None
+            if state is not None:
+                under_way = (description, *reactions)
+                calls = tuple(call for each in under_way for call in pending_calls(each))
+                current = Observation(state, calls)
             if current is not None and current != seen:
                 yield current
                 seen, pause = current, _SHORTEST_PAUSE
-            await attendance.check(description)
+            await attendance.check(description, *reactions)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
             description = await self.describe(order_id)
@@ -126,7 +145,7 @@ class RunningSagas:
 
         Temporal's list lags a little behind.
         """
-        query = "WorkflowType = 'OrderSaga' AND ExecutionStatus = 'Running'"
+        query = f"{SAGAS_ALONE} AND ExecutionStatus = 'Running'"
         if status is not None:
             query += f" AND OrderStatus = '{status.value}'"
         found = self._client.list_workflows(
@@ -139,14 +158,15 @@ class RunningSagas:
         return await self._answer(description.id)
 
     def _handle(self, workflow_id: str) -> SagaHandle:
-        return self._client.get_workflow_handle_for(OrderSaga.run, workflow_id)
+        return self._client.get_workflow_handle(workflow_id, result_type=SagaState)
 
     async def _answer(self, workflow_id: str) -> SagaState | None:
         """What a worker says of the saga; None if none answers in time."""
         try:
-            return await self._handle(workflow_id).query(
-                OrderSaga.state, rpc_timeout=_QUERY_TIMEOUT
+            state: SagaState = await self._handle(workflow_id).query(
+                "state", result_type=SagaState, rpc_timeout=_QUERY_TIMEOUT
             )
+            return state
         except WorkflowQueryFailedError:  # its workflow task fails: mended code will answer
             return None
         except RPCError as error:
@@ -174,7 +194,7 @@ class RunningSagas:
         payloads = first.workflow_execution_started_event_attributes.input.payloads
         [saga] = await self._client.data_converter.decode(payloads, [SagaInput])
         state = SagaState.at_start(
-            saga.order, SagaKind.ORCHESTRATED, execution.id, execution.start_time
+            saga.order, KINDS[execution.workflow_type], execution.id, execution.start_time
         )
         state.status = SagaStatus(execution.typed_search_attributes.get(ORDER_STATUS) or "STARTED")
         state.current_step = state.status

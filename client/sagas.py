@@ -20,14 +20,13 @@ from client.attendance import RPC_TIMEOUT
 from client.errors import OrderConflict, SagaMissing, UnknownOrder, translated
 from client.observation import Observation
 from client.records import Records
-from client.running import ORDER_STATUS, RunningSagas, SagaHandle, saga_id
+from client.running import KINDS, ORDER_STATUS, WORKFLOWS, RunningSagas, SagaHandle, saga_id
 from models.order import Order
 from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Service
 from runtime.search_attributes import register_search_attributes
 from runtime.settings import Settings
 from services.orders.records import content_hash
-from workflows.order_saga import OrderSaga
 
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
 NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
@@ -51,31 +50,32 @@ class Sagas:
         self._running = RunningSagas(client)
         self._settings = settings
 
-    async def place(self, order: Order) -> None:
-        """Start the order's saga, unless this very order has one.
+    async def place(self, order: Order, kind: SagaKind = SagaKind.ORCHESTRATED) -> None:
+        """Start the order's saga, unless this very order has one of this kind.
 
         Raises `OrderConflict` when the id belongs to another order, however long ago that ended.
         """
         with translated("nothing was stored"):
             record = await self._records.get(order.order_id)
         if record is not None:
-            _check_same(order, record.kind, record.content_hash)
+            _check_same(order, kind, record.kind, record.content_hash)
             if record.state is not None:
                 return
         with translated(f"order {order.order_id} may be stored: place it again to find out"):
             with contextlib.suppress(WorkflowAlreadyStartedError):
-                await self._start_on_any_server(order)
+                await self._start_on_any_server(order, kind)
             description = await self._running.describe(order.order_id)
             memo = await description.memo() if description else {}
-        _check_same(order, SagaKind.ORCHESTRATED, memo.get(ORDER_HASH))
+        found = KINDS.get(description.workflow_type) if description else None
+        _check_same(order, kind, found, memo.get(ORDER_HASH))
 
-    async def start(self, order: Order) -> SagaHandle:
+    async def start(self, order: Order, kind: SagaKind = SagaKind.ORCHESTRATED) -> SagaHandle:
         """Start the saga of an order whose id is new, or get the one that runs under the id.
 
         Raises `WorkflowAlreadyStartedError` when one has ended under it, and `RPCError`.
         """
-        return await self.client.start_workflow(
-            OrderSaga.run,
+        handle: SagaHandle = await self.client.start_workflow(
+            WORKFLOWS[kind],
             SagaInput(
                 order=order,
                 deadline_seconds=self._settings.deadline_seconds,
@@ -99,16 +99,17 @@ class Sagas:
             static_details=f"{len(order.lines)} product(s) for customer {order.customer_id}",
             rpc_timeout=RPC_TIMEOUT,
         )
+        return handle
 
-    async def _start_on_any_server(self, order: Order) -> None:
+    async def _start_on_any_server(self, order: Order, kind: SagaKind) -> None:
         """Start it also where no worker has ever run, so that nobody has prepared the server."""
         try:
-            await self.start(order)
+            await self.start(order, kind)
         except RPCError as error:
             if "search attribute" not in error.message.lower():
                 raise
             await register_search_attributes(self.client)
-            await self.start(order)
+            await self.start(order, kind)
 
     async def state(self, order_id: str) -> SagaState:
         """What is known about the order now.
@@ -188,6 +189,8 @@ class Sagas:
             return await self._running.glance(execution)
 
 
-def _check_same(order: Order, kind: SagaKind, content: object) -> None:
-    if kind is not SagaKind.ORCHESTRATED or content != content_hash(order):
+def _check_same(
+    order: Order, kind: SagaKind, found_kind: SagaKind | None, found_content: object
+) -> None:
+    if found_kind is not kind or found_content != content_hash(order):
         raise OrderConflict(order.order_id)

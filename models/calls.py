@@ -144,6 +144,17 @@ class SendAlertInput(Contract):
     intervention: Intervention
 
 
+class SendSilenceAlertInput(Contract):
+    """Tell one alert target that nothing is heard of a choreographed order."""
+
+    target: int
+    """Index into the worker's alert targets."""
+    order_id: str
+    since: datetime
+    last_event: str
+    """The type of the last event that was heard."""
+
+
 class AuditSummary(Contract):
     """What a scheduled audit found, as far as it fits into a history."""
 

@@ -83,6 +83,8 @@ class Intervention(BaseModel):
     last_error: str
     alerted: bool = False
     claimed_by: str | None = None
+    dead_letter: str | None = None
+    """Of a choreographed order: the id of the parked reaction that has to be driven again."""
 
 
 class OperatorAction(Contract):

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError
 from models.calls import CompensationInput
 from models.documents import Shop, ShopCustomer, ShopProduct
 from models.order import Order, OrderLine
-from models.saga import SagaInput, SagaState, SagaStatus
+from models.saga import SagaInput, SagaKind, SagaState, SagaStatus
 from models.steps import Compensatable, Service
 from runtime.search_attributes import register_search_attributes
 from runtime.settings import Settings
@@ -52,6 +52,7 @@ SHOP = Shop(
 )
 
 
+WORKFLOW_OF = {SagaKind.ORCHESTRATED: "OrderSaga", SagaKind.CHOREOGRAPHED: "OrderTracker"}
 NUMBERS = itertools.count(1)
 """Of orders: houses may share a Temporal server."""
 
@@ -125,12 +126,15 @@ class House:
             )
         )
 
-    async def place(self, order: Order, **changes: Any) -> WorkflowHandle[OrderSaga, SagaState]:
-        """Start the order's saga as the client does."""
+    async def place(
+        self, order: Order, kind: SagaKind = SagaKind.ORCHESTRATED, **changes: Any
+    ) -> WorkflowHandle[OrderSaga, SagaState]:
+        """Start the order's saga as the client does. Both kinds answer the same queries."""
         return await self.client.start_workflow(
-            OrderSaga.run,
+            WORKFLOW_OF[kind],
             SagaInput(order=order).model_copy(update=changes),
             id=f"order-{order.order_id}",
+            result_type=SagaState,
             task_queue=Service.ORDERS,
             task_timeout=timedelta(seconds=5),
             search_attributes=TypedSearchAttributes(
@@ -147,9 +151,11 @@ class House:
         """The handle of the order's saga, placed or not."""
         return self.client.get_workflow_handle_for(OrderSaga.run, f"order-{order.order_id}")
 
-    async def run(self, order: Order, **changes: Any) -> SagaState:
+    async def run(
+        self, order: Order, kind: SagaKind = SagaKind.ORCHESTRATED, **changes: Any
+    ) -> SagaState:
         """Send the order through its saga and check the books."""
-        return await self.end_of(await self.place(order, **changes), order)
+        return await self.end_of(await self.place(order, kind, **changes), order)
 
     async def end_of(self, handle: WorkflowHandle[OrderSaga, SagaState], order: Order) -> SagaState:
         """The state that the saga ends with, after checking that the books agree with it."""
@@ -233,6 +239,11 @@ class House:
 
     async def check_books(self, order: Order, state: SagaState) -> None:
         """Every effect stands if the order is COMPLETED, and none if it is COMPENSATED."""
+        await self.check_effects(order, state)
+        await self.check_balances(order)
+
+    async def check_effects(self, order: Order, state: SagaState) -> None:
+        """The half of `check_books` that can be checked while other orders are under way."""
         stands = state.status is SagaStatus.COMPLETED
         assert await self.paid(order) == (order.amount_charged if stands else 0)
         assert await self.points_spent(order) == (order.points_to_use if stands else 0)
@@ -243,6 +254,9 @@ class House:
         # One whose reply was lost may be on its way without counting as sent.
         sent = "NOTIFICATION_SENT" in state.executed_steps
         assert int(sent) <= await self.notifications(order) <= int(stands)
+
+    async def check_balances(self, order: Order) -> None:
+        """What is left for the order's customer and of its products is what the ledgers say."""
         await ledgers.balance(self.stores[Service.POINTS], order.customer_id)
         for line in order.lines:
             await ledgers.stock(self.stores[Service.INVENTORY], line.product_id)
@@ -284,18 +298,20 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    client: Client, home: Path, *, cached_workflows: int = 1000
+    client: Client,
+    home: Path,
+    *,
+    cached_workflows: int = 1000,
+    services: Sequence[Service] = tuple(Service),
+    **settings: Any,
 ) -> AsyncIterator[House]:
-    """All workers on this Temporal server, with stores in this folder and a stocked shop."""
-    async with (
-        closed_house(client, home) as (house, settings),
-        running_workers(
-            settings,
-            client,
-            WorkerOptions(shop=SHOP, faults=house.services, cached_workflows=cached_workflows),
-        ),
-    ):
-        yield house
+    """Workers on this Temporal server, with stores in this folder and a stocked shop."""
+    async with closed_house(client, home, **settings) as (house, settings_of_house):
+        options = WorkerOptions(
+            services=services, shop=SHOP, faults=house.services, cached_workflows=cached_workflows
+        )
+        async with running_workers(settings_of_house, client, options):
+            yield house
 
 
 @dataclass(frozen=True)
@@ -324,9 +340,11 @@ async def open_split_house(client: Client, home: Path) -> AsyncIterator[SplitHou
 
 
 @asynccontextmanager
-async def closed_house(client: Client, home: Path) -> AsyncIterator[tuple[House, Settings]]:
+async def closed_house(
+    client: Client, home: Path, **overrides: Any
+) -> AsyncIterator[tuple[House, Settings]]:
     """A house without workers."""
-    settings = Settings.load(home=home)
+    settings = Settings.load(home=home, **overrides)
     settings.prepare_home()
     await register_search_attributes(client)
     stores = {service: Database(settings.database_url_for(service)) for service in Service}

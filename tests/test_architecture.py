@@ -118,8 +118,16 @@ def test_worker_is_imported_by_the_starter_alone() -> None:
     assert importers <= {Path("starter.py")}
 
 
-def test_importing_the_workflow_loads_no_driver_and_no_http_client() -> None:
-    program = "import sys, workflows.order_saga; print('\\n'.join(sys.modules))"
+@pytest.mark.parametrize(
+    "module",
+    [
+        "workflows.order_saga",
+        "workflows.choreography.tracker",
+        "workflows.choreography.reaction",
+    ],
+)
+def test_importing_the_workflow_loads_no_driver_and_no_http_client(module: str) -> None:
+    program = f"import sys, {module}; print('\\n'.join(sys.modules))"
     output = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout

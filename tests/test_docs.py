@@ -17,6 +17,7 @@ from audit.auditor import RULES
 from client.display import Storyteller
 from client.observation import Observation
 from models.errors import REFUSALS
+from models.events import EventType
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import (
@@ -49,11 +50,13 @@ from tests.test_architecture import ALLOWED, ROOT, files_of
 from web.access import Role
 from web.problems import CODES
 from workflows import calls
+from workflows.choreography.subscriptions import SUBSCRIPTIONS, Verb
 
 README, KOREAN = ROOT / "README.md", ROOT / "README.ko.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 HTTP_API = ROOT / "docs" / "http-api.md"
+CHOREOGRAPHY = ROOT / "docs" / "choreography.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MADE_AT_RUN_TIME = {"temporal.json", "temporal.log", "temporal.users", "temporal.lock"}
 TEMPORALS_OWN_OPTIONS = {"--address"}
@@ -246,6 +249,22 @@ def test_architecture_has_the_timeouts_of_every_preset() -> None:
     assert local is not None
     assert documented.keys() - presets.keys() == {"local_attempt"}
     assert documented["local_attempt"] == {local.total_seconds()}
+
+
+def test_choreography_has_the_table_of_subscriptions() -> None:
+    documented = {
+        spans(row[0])[0]: re.findall(r"([a-z]+): (?:`([a-z_]+)`|counted)", row[1])
+        for row in rows(section(CHOREOGRAPHY, "Who reacts to what"))
+    }
+    expected = {
+        str(event): [
+            (str(each.service), "" if each.verb is Verb.COUNTS else each.call)
+            for each in subscriptions
+        ]
+        for event, subscriptions in SUBSCRIPTIONS.items()
+    }
+    assert documented == expected
+    assert set(documented) == set(EventType)
 
 
 def test_readmes_are_the_same_but_for_the_language() -> None:

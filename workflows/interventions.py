@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.alerts import AlertActivities
 from models.calls import SendAlertInput
 from models.saga import Intervention, OperatorAction
 from models.steps import Service, Step
 from workflows import calls
+from workflows.alarm import Alarm
 from workflows.journal import Journal
 
 
@@ -60,7 +61,6 @@ class _Case:
     interrupted: bool = False
     """A person has ended the attempt in flight."""
     settlement: Settlement | None = None
-    alerts: list["asyncio.Task[None]"] = field(default_factory=list)
 
     def interrupt(self) -> None:
         """End the attempt in flight, if there is one; it is settled, not abandoned."""
@@ -105,14 +105,13 @@ class Interventions:
         case = _Case(call, record, machine_may_try=calls.refusal_in(failure) is None)
         self._open[call.step] = case
         self._journal.intervention_opened(record)
-        self._alert(case)
+        alarm = self._alarm(case)
+        alarm.sound(self._alert_targets)
         try:
             case.settlement = await self._settle(case)
         finally:
             del self._open[call.step]
-            # What has not reached its target by now would fetch a person for nothing.
-            for alert in case.alerts:
-                alert.cancel()
+            alarm.silence()
         self._journal.intervention_closed(record, case.settlement.value)
         return case.settlement
 
@@ -145,28 +144,22 @@ class Interventions:
     ) -> "workflow.ActivityHandle[Any]":
         return workflow.start_activity_method(call.activity, call.argument(), **options)
 
-    def _alert(self, case: _Case) -> None:
-        """Tell every target, each in an activity of its own: a retry reaches only who failed."""
-        case.alerts += [
-            asyncio.create_task(self._alert_target(case, target))
-            for target in range(self._alert_targets)
-        ]
-
-    async def _alert_target(self, case: _Case, target: int) -> None:
-        try:
-            await workflow.execute_activity_method(
-                AlertActivities.send_alert,
-                SendAlertInput(
-                    target=target, order_id=self._journal.state.order_id, intervention=case.record
-                ),
-                **calls.alert(f"alert target {target}: {case.call.name}"),
-            )
-        except ActivityError as failure:
-            if is_cancelled_exception(failure):
-                return
-            self._journal.warned(f"alert target {target}: {calls.reason_of(failure)}")
-        else:
+    def _alarm(self, case: _Case) -> Alarm:
+        def delivered() -> None:
             case.record.alerted = True
+
+        def argument(target: int) -> SendAlertInput:
+            return SendAlertInput(
+                target=target, order_id=self._journal.state.order_id, intervention=case.record
+            )
+
+        return Alarm(
+            case.call.name,
+            AlertActivities.send_alert,
+            argument,
+            delivered=delivered,
+            warned=self._journal.warned,
+        )
 
     # What operators do. Validators answer before anything is accepted; they change nothing.
 

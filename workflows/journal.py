@@ -2,10 +2,8 @@
 
 import logging
 from datetime import datetime
-from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from models.order import Order
 from models.saga import (
@@ -18,20 +16,16 @@ from models.saga import (
     SagaStatus,
 )
 from models.steps import ErrorCode, Step
-from workflows.details import current_details
-
-ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
-NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
+from workflows.signs import Signs
 
 
 class Journal:
-    """Owns the `SagaState` and keeps search attributes, current details and log in step with it."""
+    """Owns the `SagaState` and keeps its signs and the log in step with it."""
 
     def __init__(self, order: Order, kind: SagaKind) -> None:
         now, info = workflow.now(), workflow.info()
         self.state = SagaState.at_start(order, kind, info.workflow_id, info.workflow_start_time)
-        # What whoever placed the order has set at the start.
-        self._published_status, self._published_need = SagaStatus.STARTED, False
+        self._signs = Signs()
         self._running_since = now
         self._closing_at: datetime | None = None
 
@@ -128,12 +122,12 @@ class Journal:
         state = self.state.model_copy(deep=True)
         steps = state.executed_steps if status is SagaStatus.COMPLETED else state.compensated_steps
         steps.append(last_step)
-        _end(state, status, self._closing_at)
+        end(state, status, self._closing_at)
         return state
 
     def ended(self, status: SagaStatus) -> None:
         """The outcome stands, since the moment that the order's record has for it."""
-        _end(self.state, status, self._closing_at or workflow.now())
+        end(self.state, status, self._closing_at or workflow.now())
         self._log("saga ended", status=status, code=self.state.error_code)
         self._changed()
 
@@ -144,20 +138,7 @@ class Journal:
 
     def _changed(self) -> None:
         self.state.updated_at = workflow.now()
-        workflow.set_current_details(current_details(self.state))
-        self._publish()
-
-    def _publish(self) -> None:
-        """Upsert what changed in one command: each upsert is a billed action."""
-        status, needs_operator = self.state.status, bool(self.state.interventions)
-        updates: list[SearchAttributeUpdate[Any]] = []
-        if status is not self._published_status:
-            updates.append(ORDER_STATUS.value_set(status))
-        if needs_operator is not self._published_need:
-            updates.append(NEEDS_OPERATOR.value_set(needs_operator))
-        if updates:
-            workflow.upsert_search_attributes(updates)
-            self._published_status, self._published_need = status, needs_operator
+        self._signs.show(self.state)
 
     def _log(self, event: str, *, level: int = logging.INFO, **fields: object) -> None:
         fields |= {"saga_id": self.state.saga_id, "order_id": self.state.order_id}
@@ -168,7 +149,8 @@ class Journal:
         return round((workflow.now() - self._running_since).total_seconds(), 3)
 
 
-def _end(state: SagaState, status: SagaStatus, at: datetime) -> None:
+def end(state: SagaState, status: SagaStatus, at: datetime) -> None:
+    """Make the state that of a saga which ended so, at that moment."""
     state.status = status
     state.current_step = status
     state.updated_at = at

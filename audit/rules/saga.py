@@ -3,7 +3,7 @@
 from audit.facts import OrderFacts
 from audit.rules.rule import Figures, order_rule
 from models.money import decimal_string, points_value
-from models.saga import SagaKind, SagaStatus
+from models.saga import SagaStatus
 from models.steps import COMPENSATABLE, COMPLETE_ORDER, CREATE_ORDER, Service, Step
 from services.orders.tables import outbox
 
@@ -235,7 +235,7 @@ def open_order_has_a_running_workflow(order: OrderFacts) -> Figures | None:
     """
     if order.workflow is None or order.workflow.running or order.record is None:
         return None
-    if order.record.status != SagaStatus.STARTED or order.record.kind != SagaKind.ORCHESTRATED:
+    if order.record.status != SagaStatus.STARTED:
         return None
     return {"record": order.record.status, "workflow": order.workflow.status}
 

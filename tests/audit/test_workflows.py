@@ -33,6 +33,7 @@ PLANTED_IN_TEMPORAL = {
     "result_is_recorded",
     "workflow_task_succeeds",
     "queue_is_polled",
+    "events_go_on",  # in test_choreography.py, on real reactions
 }
 WITHOUT_SAGA = {
     "no_stock_is_held_without_a_saga",

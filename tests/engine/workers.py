@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from models.money import decimal_string
+from models.steps import Service
 from runtime.settings import Settings
 from tests.house import SHOP
 from tests.starter.programs import ROOT, environment
@@ -17,9 +18,12 @@ SECONDS = 30
 
 
 class Workers:
-    """All workers of a data folder, on a given server, with a fault file."""
+    """All workers of a data folder, or some, on a given server, with a fault file."""
 
-    def __init__(self, settings: Settings, address: str, faults: Sequence[Any]) -> None:
+    def __init__(
+        self, settings: Settings, address: str, faults: Sequence[Any], *only: Service
+    ) -> None:
+        self._only = ["--only", *only] if only else []
         self._home = settings.home
         self._environment = environment(settings.home, TEMPORAL_ADDRESS=address)
         self._faults = settings.home / "faults.json"
@@ -45,6 +49,7 @@ class Workers:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "worker.py",
+            *self._only,
             "--shop",
             str(self._shop),
             "--faults",

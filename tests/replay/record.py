@@ -20,6 +20,10 @@ from tests.house import open_house
 from tests.replay.scenarios import SCENARIOS, Handle
 
 HISTORIES = Path(__file__).parent / "histories"
+OF = "--"
+"""Between a scenario and the event and service of a reaction: each has a history of its own."""
+
+Shape = tuple[str, ...]
 
 
 async def main() -> None:
@@ -32,16 +36,43 @@ async def main() -> None:
                 server.address, data_converter=pydantic_data_converter, identity="recorder"
             )
             async with open_house(client, Path(folder)) as house:
+                known = _shapes(names)
                 for name in names:
-                    handle = await SCENARIOS[name](house)
-                    await _ended(handle)
-                    history = await handle.fetch_history()
-                    events = _scrubbed(history.to_json_dict())
-                    text = json.dumps(events, ensure_ascii=False, indent=1)
-                    (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-                    print(  # noqa: T201 -- a program's output
-                        f"{name}: {len(history.events)} events"
-                    )
+                    await _record(client, name, await SCENARIOS[name](house), known)
+
+
+def _shapes(renewed: list[str]) -> set[Shape]:
+    """The shapes of the reactions' histories that are there and stay."""
+    paths = [path for path in HISTORIES.glob("*.json") if path.stem.partition(OF)[0] not in renewed]
+    return {shape_of(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths}
+
+
+def shape_of(name: str, history: dict[str, Any]) -> Shape:
+    """What tells apart two histories of the same reaction."""
+    return (name.partition(OF)[2], *(event["eventType"] for event in history["events"]))
+
+
+async def _record(client: Client, name: str, handle: Handle, known: set[Shape]) -> None:
+    """Write the history of the workflow, and those of all that it started, each once it ended.
+
+    A reaction whose history has the shape of one that is recorded already would prove nothing more.
+    """
+    await _ended(handle)
+    history = await handle.fetch_history()
+    events = _scrubbed(history.to_json_dict())
+    shape = shape_of(name, events)
+    if OF not in name or shape not in known:
+        known.add(shape)
+        text = json.dumps(events, ensure_ascii=False, indent=1)
+        (HISTORIES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        print(f"{name}: {len(history.events)} events")  # noqa: T201 -- a program's output
+    scenario = name.partition(OF)[0]
+    for event in history.events:
+        started = event.start_child_workflow_execution_initiated_event_attributes.workflow_id
+        if started:
+            _, event_type, service = started.split("/")
+            child = client.get_workflow_handle(started)
+            await _record(client, f"{scenario}{OF}{event_type}-{service}", child, known)
 
 
 async def _ended(handle: Handle) -> None:

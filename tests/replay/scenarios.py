@@ -1,17 +1,20 @@
 """Every way through the saga whose history is kept, so that changed code can be replayed on it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from temporalio.client import WorkflowHandle
 
+from client.dead_letters import open_dead_letters, redrive
 from models.order import Order
-from models.saga import OperatorAction, SagaState
+from models.saga import OperatorAction, SagaKind, SagaState
 from models.steps import COMPENSATABLE, Compensatable, Service, Step
 from tests.house import House
 from workflows.order_saga import OrderSaga
 
-Handle = WorkflowHandle[OrderSaga, SagaState]
+Handle = WorkflowHandle[Any, SagaState]
 Scenario = Callable[[House], Awaitable[Handle]]
 
 WHO = {"actor": "jimin", "reason": "customer asked"}
@@ -119,6 +122,65 @@ async def completed_after_an_outage_at_the_pivot(house: House) -> Handle:
     return await house.place(order)
 
 
+async def choreographed(house: House, **changes: Any) -> Handle:
+    return await house.place(house.order("events", **changes), SagaKind.CHOREOGRAPHED)
+
+
+async def choreographed_refused(step: Compensatable, house: House) -> Handle:
+    order = house.order("events-refused")
+    house.injure(order, step.activity, "refuse")
+    return await house.place(order, SagaKind.CHOREOGRAPHED)
+
+
+async def choreographed_timed_out(step: Compensatable, house: House) -> Handle:
+    order = house.order("events-timed-out")
+    house.injure(order, step.activity, "lose_reply", times=-1)
+    return await house.place(order, SagaKind.CHOREOGRAPHED, step_seconds=2)
+
+
+async def choreographed_driven_again(operation: str, kind: str, house: House) -> Handle:
+    order = house.order("events-parked")
+    if operation == "refund_payment":
+        house.injure(order, "create_shipment", "refuse")
+    house.injure(order, operation, kind, times=1 if kind == "refuse" else 6)
+    handle = await house.place(order, SagaKind.CHOREOGRAPHED, deadline_seconds=3)
+    await _drive_until_done(house, order)
+    return handle
+
+
+async def _drive_until_done(house: House, order: Order) -> None:
+    driven: str | None = None
+    async with asyncio.timeout(60):
+        while True:
+            await asyncio.sleep(0.3)
+            letters = await open_dead_letters(house.client)
+            mine = [letter for letter in letters if letter.order_id == order.order_id]
+            if driven and not mine:
+                return
+            for letter in mine:
+                if not letter.being_tried and driven != f"{letter.retry_count}":
+                    driven = f"{letter.retry_count}"
+                    by = OperatorAction(**WHO)
+                    await redrive(house.client, letter.reaction_id, by, request_id=driven)
+
+
+async def choreographed_cancelled_in_temporal(house: House) -> Handle:
+    order = house.order("events-cancelled")
+    house.injure(order, "process_payment", "delay", seconds=1)
+    handle = await house.place(order, SagaKind.CHOREOGRAPHED)
+    await house.until(handle, lambda state: state.current_step == "PROCESSING_PAYMENT")
+    await handle.cancel()
+    reaction = f"{handle.id}/InventoryReserved/payments"
+    await house.client.get_workflow_handle(reaction).cancel()
+    return handle
+
+
+async def choreographed_silent(house: House) -> Handle:
+    order = house.order("events-silent")
+    house.injure(order, "deduct_points", "delay", seconds=3)
+    return await house.place(order, SagaKind.CHOREOGRAPHED, deadline_seconds=1)
+
+
 def _order_whose_refund_fails(house: House, times: int) -> Order:
     order = house.order("undo")
     house.injure(order, "create_shipment", "refuse")
@@ -142,4 +204,26 @@ SCENARIOS: dict[str, Scenario] = {
     "undo-resolved": partial(settled_by, "resolve"),
     "undo-abandoned": partial(settled_by, "abandon"),
     "undo-retried-by-an-operator": retried_by_an_operator,
+    "choreographed-completed": choreographed,
+    "choreographed-completed-without-points": partial(choreographed, points_to_use=0),
+    "choreographed-completed-by-points-alone": partial(choreographed, points_to_use=60),
+    **{
+        f"choreographed-refused-at-{step.activity}": partial(choreographed_refused, step)
+        for step in COMPENSATABLE
+    },
+    **{
+        f"choreographed-timed-out-at-{step.activity}": partial(choreographed_timed_out, step)
+        for step in COMPENSATABLE
+    },
+    "choreographed-undo-driven-again": partial(
+        choreographed_driven_again, "refund_payment", "fail"
+    ),
+    "choreographed-pivot-driven-again": partial(
+        choreographed_driven_again, "complete_order", "fail"
+    ),
+    "choreographed-notification-driven-again": partial(
+        choreographed_driven_again, "send_notification", "refuse"
+    ),
+    "choreographed-cancelled-in-temporal": choreographed_cancelled_in_temporal,
+    "choreographed-silent": choreographed_silent,
 }

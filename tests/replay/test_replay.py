@@ -11,17 +11,24 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from models.calls import CompensationInput
+from models.events import Delivery, EventType
 from models.saga import SagaInput, SagaState
-from tests.replay.record import HISTORIES
+from tests.replay.record import HISTORIES, OF
 from tests.replay.scenarios import SCENARIOS
 from worker import SANDBOX
+from workflows.choreography.reaction import Reaction
+from workflows.choreography.subscriptions import SUBSCRIPTIONS, Verb
+from workflows.choreography.tracker import OrderTracker
 from workflows.order_saga import OrderSaga
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
 
 def history(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(path.stem, json.loads(path.read_text(encoding="utf-8")))
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    # Of a choreographed order, ids of reactions are made of the id that it was recorded under.
+    started = recorded["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(started.get("workflowId", path.stem), recorded)
 
 
 def replayer(*workflows: type) -> Replayer:
@@ -32,12 +39,25 @@ def replayer(*workflows: type) -> Replayer:
 
 def test_every_scenario_is_recorded_and_nothing_else() -> None:
     assert RECORDED, "no histories: run `python -m tests.replay.record`"
-    assert {path.stem for path in RECORDED} == set(SCENARIOS)
+    assert {path.stem.partition(OF)[0] for path in RECORDED} == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_recorded_history_replays_with_todays_code(path: Path) -> None:
-    await replayer(OrderSaga).replay_workflow(history(path))
+    await replayer(OrderSaga, OrderTracker, Reaction).replay_workflow(history(path))
+
+
+@pytest.mark.parametrize(
+    ("event", "service"),
+    [
+        (event, each.service)
+        for event, subscriptions in SUBSCRIPTIONS.items()
+        for each in subscriptions
+        if each.verb is not Verb.COUNTS
+    ],
+)
+def test_every_reaction_that_there_is_has_a_history(event: str, service: str) -> None:
+    assert list(HISTORIES.glob(f"*{OF}{event}-{service}.json"))
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
@@ -64,6 +84,26 @@ class ChangedOrderSaga(OrderSaga):
             start_to_close_timeout=self._deadline,
         )
         return await super().run(saga)
+
+
+@workflow.defn(name="Reaction", sandboxed=False)
+class ChangedReaction(Reaction):
+    """A reaction that publishes before it has done anything."""
+
+    @workflow.init
+    def __init__(self, delivery: Delivery) -> None:
+        super().__init__(delivery)
+
+    @workflow.run
+    async def run(self, delivery: Delivery) -> EventType:
+        await workflow.sleep(1)
+        return await super().run(delivery)
+
+
+async def test_replay_fails_when_a_reaction_has_changed() -> None:
+    recorded = history(HISTORIES / f"choreographed-completed{OF}OrderCreated-inventory.json")
+    with pytest.raises(NondeterminismError):
+        await replayer(ChangedReaction).replay_workflow(recorded)
 
 
 async def test_replay_fails_when_the_workflow_has_changed() -> None:

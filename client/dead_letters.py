@@ -1,0 +1,123 @@
+"""Dead letters: reactions of choreographed orders that are parked, and driving them again."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from client.attendance import RPC_TIMEOUT
+from client.errors import NoWorker, translated
+from client.operators import ActionRefused, pass_on_cancellation, refused
+from client.reactions import REACTION
+from models.events import DeadLetter
+from models.saga import OperatorAction
+from runtime.program import CommandError, ExitCode
+
+_PARKED = f"WorkflowType = '{REACTION}' AND ExecutionStatus = 'Running' AND NeedsOperator = true"
+_PAGE = 200
+_READS_AT_ONCE = 8
+_ANSWER_SECONDS = 10.0
+
+
+class UnknownReaction(CommandError):
+    """Temporal knows no reaction with this id."""
+
+    def __init__(self, reaction_id: str) -> None:
+        super().__init__(
+            f"there is no reaction {reaction_id}; `python starter.py dead-letters` lists the "
+            "parked ones",
+            ExitCode.BAD_INPUT,
+        )
+
+
+async def open_dead_letters(client: Client) -> list[DeadLetter]:
+    """All that are parked, the longest waiting first.
+
+    Found by search attribute; Temporal's list lags a little. Raises `NoWorker` when one of them
+    is there and its service's worker does not tell about it.
+    """
+    places = asyncio.Semaphore(_READS_AT_ONCE)
+    with translated():
+        found = [_letter(client, *each, places) for each in await _parked(client)]
+        letters = await asyncio.gather(*found)
+    return sorted((each for each in letters if each), key=lambda letter: letter.since)
+
+
+async def redrive(
+    client: Client, reaction_id: str, by: OperatorAction, *, request_id: str
+) -> DeadLetter:
+    """Have a parked reaction try its call again, now; returns the letter as it is then.
+
+    Raises `UnknownReaction`, and `ActionRefused` when it is not parked.
+    """
+    hint = "`python starter.py dead-letters` tells whether it took effect"
+    with translated(hint):
+        handle = client.get_workflow_handle(reaction_id)
+        try:
+            letter: DeadLetter = await handle.execute_update(
+                "redrive",
+                by,
+                id=f"redrive-{request_id}",
+                result_type=DeadLetter,
+                rpc_timeout=timedelta(seconds=_ANSWER_SECONDS),
+            )
+            return letter
+        except WorkflowUpdateFailedError as failure:
+            raise refused(failure, reaction_id, by) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            pass_on_cancellation()
+            raise NoWorker(reaction_id.rpartition("/")[2], _ANSWER_SECONDS) from None
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        raise await _not_open(client, reaction_id)
+
+
+async def _not_open(client: Client, reaction_id: str) -> CommandError:
+    try:
+        await client.get_workflow_handle(reaction_id).describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return UnknownReaction(reaction_id)
+    return ActionRefused("NOT_PARKED", f"{reaction_id} has ended", "nothing is left to do")
+
+
+async def _parked(client: Client) -> list[tuple[str, str]]:
+    """Ids and task queues."""
+    try:
+        found = client.list_workflows(_PARKED, page_size=_PAGE, rpc_timeout=RPC_TIMEOUT)
+        return [(each.id, each.task_queue) async for each in found]
+    except RPCError as error:
+        # A server where no worker has ever run does not know the attribute, and has no orders.
+        if error.status is RPCStatusCode.INVALID_ARGUMENT and "NeedsOperator" in error.message:
+            return []
+        raise
+
+
+async def _letter(
+    client: Client, reaction_id: str, task_queue: str, places: asyncio.Semaphore
+) -> DeadLetter | None:
+    """None when it is parked no more."""
+    async with places:
+        try:
+            letter: DeadLetter | None = await client.get_workflow_handle(reaction_id).query(
+                "dead_letter",
+                result_type=DeadLetter | None,  # type: ignore[arg-type]  # a type for its decoder
+                rpc_timeout=timedelta(seconds=_ANSWER_SECONDS),
+            )
+            return letter
+        except WorkflowQueryFailedError:
+            raise NoWorker(task_queue, _ANSWER_SECONDS) from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                raise NoWorker(task_queue, _ANSWER_SECONDS) from None
+            raise

@@ -1,0 +1,60 @@
+"""The reactions that are under way for a choreographed order, as Temporal lists them."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+TRACKER, REACTION = "OrderTracker", "Reaction"
+"""Wire names."""
+
+_LIST_SECONDS = 0.5
+"""Between two lists: Temporal's list lags behind by about as much."""
+_RPC_TIMEOUT = timedelta(seconds=4)
+
+
+def reactions_of(saga_id: str) -> str:
+    """The query for the reactions of one order. No order id has a quote or a `/`."""
+    return f"WorkflowType = '{REACTION}' AND WorkflowId STARTS_WITH '{saga_id}/'"
+
+
+class Reactions:
+    """Follows one order's running reactions. Every method may raise `RPCError`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._listed: list[str] = []
+        self._listed_at = 0.0
+
+    async def running(
+        self, tracker: WorkflowExecutionDescription
+    ) -> list[WorkflowExecutionDescription]:
+        """Those that run now, as far as the list knows; none for an orchestrated order."""
+        if tracker.workflow_type != TRACKER:
+            return []
+        if time.monotonic() - self._listed_at > _LIST_SECONDS:
+            query = f"{reactions_of(tracker.id)} AND ExecutionStatus = 'Running'"
+            found = self._client.list_workflows(query, rpc_timeout=_RPC_TIMEOUT)
+            self._listed = [execution.id async for execution in found]
+            self._listed_at = time.monotonic()
+        described = await asyncio.gather(*(self._describe(each) for each in self._listed))
+        return [
+            each
+            for each in described
+            if each is not None and each.status is WorkflowExecutionStatus.RUNNING
+        ]
+
+    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        try:
+            handle = self._client.get_workflow_handle(workflow_id)
+            return await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None  # Forgotten since it was listed.
+            raise
