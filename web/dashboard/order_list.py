@@ -1,5 +1,6 @@
 """The list of orders: filters, rows that change by themselves, and paging by cursor."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -85,7 +86,8 @@ class OrdersTable(Element, component="static/orders.js", dependencies=["static/m
     def __init__(self, words: Texts) -> None:
         super().__init__()
         self._known: dict[str, OrderRow] = {}
-        self.props["rows"] = []
+        self._rows: dict[str, dict[str, Any]] = {}
+        self.props["rows"] = "[]"
         self.props["texts"] = words.section("list")
         self.props["statuses"] = words.section("status")
         self.props["steps"] = words.section("running")
@@ -95,15 +97,17 @@ class OrdersTable(Element, component="static/orders.js", dependencies=["static/m
     def show(self, orders: tuple[OrderRow, ...]) -> None:
         """Show these rows and no others."""
         now = {row.order_id: row for row in orders}
-        changed = [row for id_, row in now.items() if self._known.get(id_) != row]
+        changed = [row.order_id for id_, row in now.items() if self._known.get(id_) != row]
         if not changed and list(now) == list(self._known):
             return
-        rows = {row["order_id"]: row for row in self.props["rows"]}
-        rows |= {row.order_id: row_for_browser(row) for row in changed}
-        # Where the page is built anew, the browser gets all rows with it.
-        self.props["rows"] = [rows[id_] for id_ in now]
         self._known = now
-        self.run_method("patch", list(now), [rows[row.order_id] for row in changed])
+        self._rows |= {id_: row_for_browser(now[id_]) for id_ in changed}
+        self._rows = {id_: self._rows[id_] for id_ in now}
+        with self.props.suspend_updates():
+            # Should the framework send the whole element again, it sends what is true.
+            self.props["rows"] = json.dumps(list(self._rows.values()))
+        if self.client.has_socket_connection:
+            self.run_method("patch", list(now), [self._rows[id_] for id_ in changed])
 
 
 class OrderList:

@@ -210,6 +210,7 @@ async def test_banner_tells_that_temporal_is_away_and_goes_when_it_is_back(
         async with Looker.at(browser, web.url) as looker:
             await looker.open("/")
             banner = looker.page.locator(".banner")
+            await expect(banner).to_be_visible()
             await expect(banner).to_contain_text("Nothing can be shown yet")
             await expect(banner).to_contain_text("no Temporal server")
             await asyncio.to_thread(stack.enter_context, worker(tmp_path / "home"))

@@ -14,13 +14,13 @@ const ICONS = {
 const MOST_FRESH = 10;
 
 export default {
-  props: { rows: Array, texts: Object, statuses: Object, steps: Object, kinds: Object, errors: Object },
+  props: { rows: String, texts: Object, statuses: Object, steps: Object, kinds: Object, errors: Object },
   data() {
-    return { shown: this.rows, fresh: new Set() };
+    return { shown: JSON.parse(this.rows), fresh: new Set() };
   },
   watch: {
     rows(rows) {
-      this.shown = rows;
+      this.shown = JSON.parse(rows);
       this.fresh = new Set();
     },
   },
