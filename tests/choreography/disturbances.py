@@ -42,9 +42,7 @@ class Lot:
     @classmethod
     def of(cls, delivery: str) -> "Lot":
         lots = hashlib.sha256(delivery.encode()).digest()
-        return cls(
-            seconds=(0, 0, 0, 0.05, 0.3)[lots[0] % 5], twice=lots[1] < 80, lost=lots[2] < 60
-        )
+        return cls(seconds=(0, 0, 0, 0.05, 0.3)[lots[0] % 5], twice=lots[1] < 80, lost=lots[2] < 60)
 
 
 @dataclass
