@@ -96,7 +96,20 @@ def parse_arguments() -> argparse.Namespace:
     )
     json_argument(listing)
 
-    load = _command(commands, "load", "place many sample orders and measure them", LOAD)
+    _add_load_arguments(
+        _command(commands, "load", "place many sample orders and measure them", LOAD)
+    )
+
+    audit = _command(commands, "audit", "check the effects of every order", AUDIT)
+    json_argument(audit)
+
+    add_operator_commands(
+        lambda name, summary, description: _command(commands, name, summary, description)
+    )
+    return parser.parse_args()
+
+
+def _add_load_arguments(load: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--orders", type=number_argument(1, 1_000_000), required=True, metavar="N", help="how many"
     )
@@ -115,14 +128,6 @@ def parse_arguments() -> argparse.Namespace:
     )
     _kind_argument(load)
     json_argument(load)
-
-    audit = _command(commands, "audit", "check the effects of every order", AUDIT)
-    json_argument(audit)
-
-    add_operator_commands(
-        lambda name, summary, description: _command(commands, name, summary, description)
-    )
-    return parser.parse_args()
 
 
 def _kind_argument(parser: argparse.ArgumentParser) -> None:
