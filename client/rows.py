@@ -9,12 +9,10 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey
 
-from client.heard import expected_step
 from client.observation import PendingCall, pending_calls
-from client.running import ORDER_STATUS
+from client.running import KINDS, ORDER_STATUS
 from client.timeline import CALLS, Story, instant, running_name
 from client.views import Lane, OrderRow
-from client.visibility import KINDS
 from models.money import decimal_string
 from models.order import Order
 from models.saga import SagaKind, SagaStatus
@@ -157,22 +155,17 @@ class LiveSaga:
         }
 
     def _at_rest(self, story: Story) -> dict[str, object]:
-        """No service is being asked: the saga is between two steps, held, or waits for a person."""
-        current = story.current_step
-        if self.kind is SagaKind.CHOREOGRAPHED and story.calls:
-            current = self._expected_step(story)
+        """No service is being asked: the saga is between two steps, held, or waits for a person.
+
+        That of a choreographed order never asks any: it is told.
+        """
+        told = story.told
         return {
-            "current_step": current or self.status,
-            "progress": story.progress,
+            "current_step": (told.current_step if told else story.current_step) or self.status,
+            "progress": told.progress if told else story.progress,
             "last_error": _last_error(story),
             "held": self._is_held,
         }
-
-    def _expected_step(self, story: Story) -> str | None:
-        passed = {*story.executed, *(step.step for step in story.skipped)}
-        passed |= {step.step for step in STEPS if story.is_unknown(step)}
-        undoing = self.status is SagaStatus.COMPENSATING
-        return expected_step(passed, story.compensated, undoing=undoing)
 
     @property
     def _is_held(self) -> bool:

@@ -12,9 +12,9 @@ from temporalio.service import RPCError
 
 from client.board import Board
 from client.records import Records
+from client.running import RUNNING
 from client.sagas import Sagas
 from client.views import OrderFilter, OrderRow
-from client.visibility import RUNNING
 from models.order import Order
 from models.saga import OperatorAction
 from runtime.connection import connect
