@@ -102,17 +102,26 @@ def recorded_row(listed: ListedOrder) -> OrderRow:
 
 
 class LiveSaga:
-    """A saga that runs, as Temporal describes it."""
+    """A saga that runs, as Temporal describes it, with the reactions of a choreographed one."""
 
-    def __init__(self, description: WorkflowExecutionDescription) -> None:
+    def __init__(
+        self,
+        description: WorkflowExecutionDescription,
+        reactions: Sequence[WorkflowExecutionDescription] = (),
+    ) -> None:
         self.description = description
         self.kind = KINDS.get(description.workflow_type, SagaKind.ORCHESTRATED)
         known = description.typed_search_attributes
         self.status = SagaStatus(known.get(ORDER_STATUS) or SagaStatus.STARTED)
         self.needs_operator = bool(known.get(NEEDS_OPERATOR))
-        raw = description.raw_description
-        calls = zip(raw.pending_activities, pending_calls(description), strict=True)
-        self._pending = [(info, call) for info, call in calls if call.operation in CALLS]
+        self._pending = [
+            (info, call)
+            for each in (description, *reactions)
+            for info, call in zip(
+                each.raw_description.pending_activities, pending_calls(each), strict=True
+            )
+            if call.operation in CALLS
+        ]
 
     @property
     def needs_story(self) -> bool:
@@ -136,7 +145,14 @@ class LiveSaga:
 
     @property
     def _latest(self) -> tuple[PendingActivityInfo, PendingCall]:
-        """The call that was asked for last; there may be older ones that wait for a person."""
+        """The call that was asked for last; there may be older ones that wait for a person.
+
+        Reactions undo at the same time: the one whose step comes last stands for all.
+        """
+        if self.kind is SagaKind.CHOREOGRAPHED:
+            return max(
+                self._pending, key=lambda pending: STEPS.index(CALLS[pending[1].operation][0])
+            )
         return max(self._pending, key=lambda pending: int(pending[0].activity_id))
 
     def _calling(self, story: Story) -> dict[str, object]:
