@@ -4,10 +4,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from models.order import Order
 from models.saga import SagaKind, SagaState
 from models.steps import COMPENSATABLE, STEPS, Service
 from services.orders.tables import outbox
+from tests.choreography.operator import on_duty
 from tests.house import House
 from tests.services import ledgers
 
@@ -125,13 +128,15 @@ async def from_books(house: House, order: Order) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(300)
 async def test_both_variants_come_to_the_same_end(house: House) -> None:
     """Many at once: most of the time is spent in waiting for services that fail."""
     places = asyncio.Semaphore(ORDERS_AT_ONCE)
-    ends = [
-        await asyncio.gather(*(end_of(house, kind, each, places) for each in SCENARIOS))
-        for kind in SagaKind
-    ]
+    async with on_duty(house.client):
+        ends = [
+            await asyncio.gather(*(end_of(house, kind, each, places) for each in SCENARIOS))
+            for kind in SagaKind
+        ]
     differing = {
         scenario.name: {
             key: (expected[key], found[key]) for key in expected if expected[key] != found[key]
