@@ -204,8 +204,9 @@ async def test_of_several_relays_one_works_at_a_time(
             store = await stores.open_again(orders_store)
             await stack.enter_async_context(relaying(store, sink.url))
         expected = await complete(orders, 40)
-        await sink.until_told(40)
-    assert sorted(sink.asked) == sorted(expected)
+        await sink.until(lambda: set(sink.ids) >= set(expected))
+    # One whose delivery could not be noted comes again; three that work come thrice.
+    assert len(sink.asked) < 2 * len(expected)
 
 
 async def test_the_receivers_address_is_in_no_log_line(
