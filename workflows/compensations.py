@@ -1,14 +1,14 @@
 """The undo stack: what has to be undone, in exact reverse order."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from temporalio import workflow
 
 from models.saga import SagaStatus
-from models.steps import Compensatable
+from models.steps import COMPENSATABLE, Compensatable
 from workflows.interventions import Interventions, MustSucceed, Settlement
 from workflows.journal import Journal
 
@@ -44,6 +44,18 @@ class Compensations:
         `argument` is called each time the undo is scheduled.
         """
         self._stack.append(_Undo(step, activity, argument))
+
+    def add_missing(
+        self,
+        undos: Iterable[tuple[Compensatable, Callable[[Any, Any], Any]]],
+        argument: Callable[[], Any],
+    ) -> None:
+        """Register those of steps that did not run in this saga, each in its step's place."""
+        known = [undo.step for undo in self._stack]
+        for step, activity in undos:
+            if step not in known:
+                self.add(step, activity, argument)
+        self._stack.sort(key=lambda undo: COMPENSATABLE.index(undo.step))
 
     def discard(self, step: Compensatable) -> None:
         """Take the undo of a refused step off again: its service vouches for no effect."""

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
-from models.errors import OrderGivenUp
-from models.steps import Compensatable, ErrorCode, Service
+from models.errors import Fenced, OrderGivenUp
+from models.steps import CREATE_ORDER, Compensatable, ErrorCode, Service
 from workflows import calls
 from workflows.compensations import Compensations
 from workflows.journal import Journal
@@ -39,6 +39,8 @@ class Forward:
         self._in_flight: workflow.ActivityHandle[Any] | None = None
         self.past_pivot = False
         """From here on nothing stops the saga: it only goes forward."""
+        self.met_fence = False
+        """A step was refused because its undo had come first: see `OrderSaga._undo_everything`."""
 
     @property
     def stopped(self) -> bool:
@@ -86,14 +88,21 @@ class Forward:
         except (FailureError, asyncio.CancelledError) as failure:
             if refusal := calls.refusal_in(failure):
                 self._compensations.discard(step)
-                if refusal.type == OrderGivenUp.__name__:
-                    self._compensations.accept_loss()
+                self._note_earlier_run(step, refusal)
                 self._journal.stopped(step.refused, refusal.message)
             else:
                 self._journal.stopped(step.failed, calls.reason_of(failure))
             raise Stopped from failure
         self._journal.executed(step.step)
         return result
+
+    def _note_earlier_run(self, step: Compensatable, refusal: ApplicationError) -> None:
+        """What a refusal tells of a run of this order before a reset."""
+        if refusal.type == OrderGivenUp.__name__:
+            self._compensations.accept_loss()
+        # The order's own fence is the last one: with it, everything was undone.
+        if refusal.type == Fenced.__name__ and step is not CREATE_ORDER:
+            self.met_fence = True
 
     async def _call(
         self,

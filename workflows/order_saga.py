@@ -1,7 +1,9 @@
 """The order saga: one order, until every effect of it stands or every one is undone."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -34,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         PROCESS_PAYMENT,
         RESERVE_INVENTORY,
         SEND_NOTIFICATION,
+        Compensatable,
         ErrorCode,
     )
     from workflows import calls
@@ -190,8 +193,26 @@ class OrderSaga:
 
     async def _undo(self) -> None:
         self._journal.compensating()
+        if self._forward.met_fence:
+            self._undo_everything()
         await self._compensations.run()
         self._journal.ended(self._compensations.outcome)
+
+    def _undo_everything(self) -> None:
+        """A step had been undone before it ran: by a run of this order before a reset.
+
+        What that run left open, a refund for example, only the services know. So every step is
+        undone; to undo twice has one effect, and to undo nothing has none.
+        """
+        undos: list[tuple[Compensatable, Callable[[Any, Any], Any]]] = [
+            (RESERVE_INVENTORY, InventoryActivities.release_inventory),
+            (CREATE_SHIPMENT, ShippingActivities.cancel_shipment),
+        ]
+        if self._order.amount_charged:
+            undos.append((PROCESS_PAYMENT, PaymentsActivities.refund_payment))
+        if self._order.points_to_use:
+            undos.append((DEDUCT_POINTS, PointsActivities.restore_points))
+        self._compensations.add_missing(undos, self._undone_order)
 
     def _undone_order(self) -> CompensationInput:
         return CompensationInput.of(self._order)

@@ -11,7 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from models.order import Order
 from models.saga import OperatorAction, SagaInput, SagaState, SagaStatus
-from models.steps import Step
+from models.steps import ErrorCode, Step
 from tests.house import House
 from workflows.order_saga import OrderSaga
 
@@ -84,6 +84,26 @@ async def test_reset_of_an_order_that_was_given_up_stays_failed(house: House) ->
     assert again.error_message == f"{order.order_id} has ended with an accepted loss"
     assert (await house.record(order)).status == "FAILED"
     assert await books(house, order) == before
+
+
+async def test_reset_of_an_order_with_an_open_refund_still_refunds(house: House) -> None:
+    """Its new run meets the fence of an undo; what else the first run left open it cannot know."""
+    order = house.order("reset-open")
+    house.injure(order, "create_shipment", "refuse")
+    house.injure(order, "refund_payment", "fail", times=-1)
+    handle = await house.place(order)
+    await house.until(handle, lambda state: Step.INVENTORY_RESERVED in state.compensated_steps)
+    assert await house.paid(order) == order.amount_charged
+    again = await reset(house.client, handle.id)
+    state = await house.until(again, lambda state: bool(state.interventions))
+    assert state.status is SagaStatus.COMPENSATING
+    assert state.error_code is ErrorCode.INVENTORY_RESERVATION_FAILED
+    house.heal(order)
+    ended = await house.end_of(again, order)
+    assert ended.status is SagaStatus.COMPENSATED
+    assert ended.compensated_steps[-1] is Step.ORDER_CREATED
+    assert Step.PAYMENT_PROCESSED in ended.compensated_steps
+    assert (await house.record(order)).status == "COMPENSATED"
 
 
 async def test_reset_of_an_order_with_an_accepted_cancel_ends_truthfully(house: House) -> None:
