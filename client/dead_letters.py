@@ -1,6 +1,7 @@
 """Dead letters: reactions of choreographed orders that are parked, and driving them again."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from temporalio.client import (
@@ -25,6 +26,12 @@ _NOTIFICATIONS = f"{_PARKED} AND TaskQueue = '{Service.NOTIFICATIONS.value}'"
 _PAGE = 200
 _READS_AT_ONCE = 8
 _ANSWER_SECONDS = 10.0
+_QUERY_PAUSE = 0.3
+_NOBODY_ANSWERS = (
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.FAILED_PRECONDITION,
+)
 
 
 class UnknownReaction(CommandError):
@@ -126,20 +133,30 @@ def _unprepared(error: RPCError) -> bool:
 async def _letter(
     client: Client, reaction_id: str, task_queue: str, places: asyncio.Semaphore
 ) -> DeadLetter | None:
-    """None when it is parked no more."""
+    """None when it is parked no more. Raises `NoWorker`."""
+    deadline = time.monotonic() + _ANSWER_SECONDS
     async with places:
-        try:
-            letter: DeadLetter | None = await client.get_workflow_handle(reaction_id).query(
-                "dead_letter",
-                result_type=DeadLetter | None,  # type: ignore[arg-type]  # a type for its decoder
-                rpc_timeout=timedelta(seconds=_ANSWER_SECONDS),
-            )
-            return letter
-        except WorkflowQueryFailedError:
-            raise NoWorker(task_queue, _ANSWER_SECONDS) from None
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                raise NoWorker(task_queue, _ANSWER_SECONDS) from None
-            raise
+        while True:
+            try:
+                return await _told(client, reaction_id)
+            except WorkflowQueryFailedError:
+                break
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return None
+                if error.status not in _NOBODY_ANSWERS:
+                    raise
+            if time.monotonic() > deadline:
+                break
+            # The server also says at once that nobody polls when a worker only has not for a while.
+            await asyncio.sleep(_QUERY_PAUSE)
+    raise NoWorker(task_queue, _ANSWER_SECONDS)
+
+
+async def _told(client: Client, reaction_id: str) -> DeadLetter | None:
+    letter: DeadLetter | None = await client.get_workflow_handle(reaction_id).query(
+        "dead_letter",
+        result_type=DeadLetter | None,  # type: ignore[arg-type]  # a type for its decoder
+        rpc_timeout=timedelta(seconds=_ANSWER_SECONDS),
+    )
+    return letter
