@@ -4,11 +4,16 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__":
+    # Until `run_program` listens: Ctrl-C while all of the below loads ends it without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from pydantic import SecretStr
 from temporalio.client import Client

@@ -14,7 +14,6 @@ from client.dead_letters import count_parked_notifications
 from client.errors import SagaCutShort, SagaMissing, translated
 from client.interventions import OpenIntervention, open_interventions
 from client.live import LiveOrders
-from client.observation import pending_calls
 from client.pages import OrderPages
 from client.records import Records
 from client.rows import Facts, LiveSaga
@@ -103,11 +102,11 @@ class Board:
             if description is None:
                 state = await self._sagas.state(order_id)
                 return OrderDetails(state=state, timeline=(), workflow_url=None)
-            story = await self._live.story(description)
+            story, pending = await self._live.under_way(description)
             state, complete = await self._state(description, story)
         return OrderDetails(
             state=state,
-            timeline=step_runs(story, pending_calls(description)),
+            timeline=step_runs(story, pending),
             workflow_url=self._server.workflow_page(state.saga_id),
             complete=complete,
         )
@@ -255,6 +254,9 @@ def _from_outside(
     order_id = order_id_of(description.id)
     if story.order is None:  # its history is gone, its description is not yet
         raise SagaMissing(order_id)
+    warnings = [warning] if warning else []
+    if told := story.told:
+        return told.model_copy(update={"warnings": [*told.warnings, *warnings]})
     saga = LiveSaga(description)
     state = SagaState.at_start(story.order, saga.kind, description.id, description.start_time)
     row = saga.row(Facts.placed(story.order, description.start_time), story)
@@ -265,7 +267,7 @@ def _from_outside(
             "executed_steps": story.executed,
             "skipped_steps": [step.step for step in story.skipped],
             "compensated_steps": story.compensated,
-            "warnings": [warning] if warning else [],
+            "warnings": warnings,
             "updated_at": row.updated_at,
         }
     )

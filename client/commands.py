@@ -116,8 +116,6 @@ async def _placed(opened: Session, order_id: str, as_json: bool) -> int:
 async def _follow(opened: Session, order_id: str, as_json: bool) -> int:
     console = standard_console()
     story = None if as_json else Storyteller(console)
-    if story:
-        story.heading(order_id)
     async for observation in opened.sagas.follow(order_id):
         if story:
             story.tell(observation)

@@ -66,7 +66,6 @@ def _shop_for(orders: list[Order]) -> Shop:
 
 async def _tell(session: Session, console: Console, order: Order) -> SagaState:
     story = Storyteller(console)
-    story.heading(order.order_id)
     await session.sagas.place(order)
     async for observation in session.sagas.follow(order.order_id):
         story.tell(observation)

@@ -60,14 +60,12 @@ class Storyteller:
         self._told: SagaState | None = None
         self._attempts: set[tuple[str, int]] = set()
 
-    def heading(self, order_id: str) -> None:
-        """Name the order and the lanes."""
-        self._say(f"Order {order_id}", "bold")
-        self._lanes("step", "forward", "undo", QUIET)
-
     def tell(self, observation: Observation) -> None:
-        """Print what is new."""
+        """Print what is new; at first, which order it is and what the lanes are."""
         state, told = observation.state, self._told
+        if told is None:
+            self._say(f"Order {state.order_id}", "bold")
+            self._lanes("step", "forward", "undo", QUIET)
         for step in _new_steps(state, told):
             skipped = step in state.skipped_steps
             self._lanes(step, "skipped" if skipped else "done", "", QUIET if skipped else FORWARD)

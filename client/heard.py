@@ -1,63 +1,44 @@
-"""What the events of a choreographed order tell of its steps, by their names on the wire.
+"""What the events of a choreographed order tell of its steps.
 
-Its tracker calls no service: it is told, by the signal `hear`, what each one did.
+Its tracker calls no service: it is told, by signals, what each one did.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterator
 
-from models.steps import (
-    COMPENSATABLE,
-    COMPLETE_ORDER,
-    CREATE_ORDER,
-    CREATE_SHIPMENT,
-    DEDUCT_POINTS,
-    PROCESS_PAYMENT,
-    RESERVE_INVENTORY,
-    SEND_NOTIFICATION,
-    STEPS,
-    Step,
-)
+from models.events import EventType, SagaEvent
+from models.steps import COMPENSATABLE, COMPLETE_ORDER, CREATE_ORDER, STEPS, Step
+from workflows.choreography.subscriptions import TELLS
 
-SIGNAL = "hear"
-
-DONE: dict[str, str] = {
-    "OrderCreated": CREATE_ORDER.activity,
-    "InventoryReserved": RESERVE_INVENTORY.activity,
-    "PaymentProcessed": PROCESS_PAYMENT.activity,
-    "PointsDeducted": DEDUCT_POINTS.activity,
-    "ShipmentCreated": CREATE_SHIPMENT.activity,
-    "OrderCompleted": COMPLETE_ORDER.activity,
-    "NotificationSent": SEND_NOTIFICATION.activity,
-    "ShipmentCancelled": CREATE_SHIPMENT.compensation.activity,
-    "PointsRestored": DEDUCT_POINTS.compensation.activity,
-    "PaymentRefunded": PROCESS_PAYMENT.compensation.activity,
-    "InventoryReleased": RESERVE_INVENTORY.compensation.activity,
-    "OrderFailed": CREATE_ORDER.compensation.activity,
+_DONE: dict[EventType, str] = {
+    **{TELLS[step.step].done: step.activity for step in STEPS if step.step in TELLS},
+    EventType.ORDER_COMPLETED: COMPLETE_ORDER.activity,
 }
-"""The operation that has had its effect when an event of this type is heard."""
-
-FAILED: dict[str, str] = {
-    "InventoryFailed": RESERVE_INVENTORY.activity,
-    "PaymentFailed": PROCESS_PAYMENT.activity,
-    "PointDeductionFailed": DEDUCT_POINTS.activity,
-    "ShipmentFailed": CREATE_SHIPMENT.activity,
-    "NotificationFailed": SEND_NOTIFICATION.activity,
+_FAILED: dict[EventType, str] = {
+    TELLS[step.step].failed: step.activity
+    for step in STEPS
+    if step.step in TELLS and step is not CREATE_ORDER
 }
-"""The operation that did not get done."""
+_UNDONE: dict[EventType | None, str] = {
+    TELLS[step.step].undone: step.compensation.activity
+    for step in COMPENSATABLE
+    if step is not CREATE_ORDER
+}
 
 
-def expected_step(
-    passed: Collection[Step], compensated: Collection[Step], *, undoing: bool
-) -> str | None:
-    """`current_step` of an order that has passed these steps; None when nothing is left.
+def ended_calls(event: SagaEvent) -> Iterator[tuple[str, bool]]:
+    """The operations whose end this event tells of, and whether each had its effect."""
+    if event.event_type is EventType.ORDER_FAILED:
+        yield from _ends_of_the_order(event)
+    elif operation := _DONE.get(event.event_type) or _UNDONE.get(event.event_type):
+        yield operation, True
+    elif operation := _FAILED.get(event.event_type):
+        yield operation, False
 
-    Undos run at the same time: the one whose step came last stands for all.
-    """
-    if undoing:
-        left = (
-            step.compensation.running
-            for step in reversed(COMPENSATABLE)
-            if step.step in passed and step.step not in compensated
-        )
-        return next(left, CREATE_ORDER.compensation.running)
-    return next((step.running for step in STEPS if step.step not in passed), None)
+
+def _ends_of_the_order(event: SagaEvent) -> Iterator[tuple[str, bool]]:
+    """One that was never opened has no event of its own for that."""
+    failure = event.data.failure
+    if failure is not None and failure.step is Step.ORDER_CREATED:
+        yield CREATE_ORDER.activity, False
+    if any(undone.step is Step.ORDER_CREATED for undone in event.data.undone):
+        yield CREATE_ORDER.compensation.activity, True

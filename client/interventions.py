@@ -10,13 +10,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from client.attendance import RPC_TIMEOUT
 from client.errors import translated
 from client.observation import PendingCall, pending_calls
-from client.running import SAGAS_ALONE, RunningSagas, saga_id
+from client.running import RUNNING, RunningSagas, saga_id
 from client.sagas import Sagas
 from models.contract import Contract
 from models.saga import Intervention, SagaState
 from models.steps import Step
 
-_OPEN = f"{SAGAS_ALONE} AND ExecutionStatus = 'Running' AND NeedsOperator = true"
+_OPEN = f"{RUNNING} AND NeedsOperator = true"
 _PAGE = 200
 _READS_AT_ONCE = 8
 

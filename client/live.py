@@ -2,17 +2,20 @@
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.attendance import RPC_TIMEOUT
+from client.observation import PendingCall, pending_calls
+from client.reactions import Reactions
 from client.records import Records
 from client.rows import Facts, LiveSaga, recorded_row
 from client.running import RunningSagas, order_id_of
 from client.step_runs import waiting_since
-from client.timeline import Story, read_story
+from client.timeline import CALLS, Call, Story, read_story
 from client.views import OrderRow
 from services.orders.listing import ListedOrder
 
@@ -38,7 +41,7 @@ class LiveOrders:
                 return _lost(listed) if listed else None
             if description.status is not WorkflowExecutionStatus.RUNNING:
                 return await self._ended(description, saga_id)
-            saga = LiveSaga(description)
+            saga = LiveSaga(description, await self._reactions(description))
             story = await self._story_for(saga, listed)
         ended = listed is not None and listed.record.state is not None
         if listed is not None:
@@ -57,6 +60,24 @@ class LiveOrders:
                 return None
             return waiting_since(await self.story(description))
 
+    async def under_way(
+        self, description: WorkflowExecutionDescription
+    ) -> tuple[Story, tuple[PendingCall, ...]]:
+        """What the saga did so far, and the calls under way.
+
+        A choreographed order's own workflow makes none; those of its reactions are told here.
+        """
+        story, reactions = await self.story(description), await self._reactions(description)
+        begun = [
+            Call(call.operation, reaction.start_time)
+            for reaction in reactions
+            for call in pending_calls(reaction)
+            if call.operation in CALLS
+            and all(known.operation != call.operation for known in story.calls)
+        ]
+        pending = tuple(call for each in (description, *reactions) for call in pending_calls(each))
+        return replace(story, calls=[*story.calls, *begun]), pending
+
     async def story(self, description: WorkflowExecutionDescription) -> Story:
         """What the workflow did so far; empty when Temporal has just forgotten it."""
         kept = self._stories.get(description.run_id)
@@ -67,6 +88,11 @@ class LiveOrders:
         while len(self._stories) > _STORIES_KEPT:
             self._stories.popitem(last=False)
         return kept[1]
+
+    async def _reactions(
+        self, description: WorkflowExecutionDescription
+    ) -> list[WorkflowExecutionDescription]:
+        return await Reactions(self._client).running(description)
 
     async def _story_for(self, saga: LiveSaga, listed: ListedOrder | None) -> Story:
         if listed is not None and not saga.needs_story:

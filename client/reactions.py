@@ -25,11 +25,15 @@ def reactions_of(saga_id: str) -> str:
 
 
 class Reactions:
-    """Follows one order's running reactions. Every method may raise `RPCError`."""
+    """Finds orders' running reactions; quick to ask again and again about one order.
+
+    Every method may raise `RPCError`.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._listed: list[str] = []
+        self._listed_of = ""
         self._listed_at = 0.0
 
     async def running(
@@ -38,11 +42,12 @@ class Reactions:
         """Those that run now, as far as the list knows; none for an orchestrated order."""
         if tracker.workflow_type != TRACKER:
             return []
-        if time.monotonic() - self._listed_at > _LIST_SECONDS:
+        old = time.monotonic() - self._listed_at > _LIST_SECONDS
+        if old or self._listed_of != tracker.id:
             query = f"{reactions_of(tracker.id)} AND ExecutionStatus = 'Running'"
             found = self._client.list_workflows(query, rpc_timeout=_RPC_TIMEOUT)
             self._listed = [execution.id async for execution in found]
-            self._listed_at = time.monotonic()
+            self._listed_of, self._listed_at = tracker.id, time.monotonic()
         described = await asyncio.gather(*(self._describe(each) for each in self._listed))
         return [
             each

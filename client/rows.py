@@ -9,12 +9,10 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey
 
-from client.heard import expected_step
 from client.observation import PendingCall, pending_calls
-from client.running import ORDER_STATUS
+from client.running import KINDS, ORDER_STATUS
 from client.timeline import CALLS, Story, instant, running_name
 from client.views import Lane, OrderRow
-from client.visibility import KINDS
 from models.money import decimal_string
 from models.order import Order
 from models.saga import SagaKind, SagaStatus
@@ -104,17 +102,26 @@ def recorded_row(listed: ListedOrder) -> OrderRow:
 
 
 class LiveSaga:
-    """A saga that runs, as Temporal describes it."""
+    """A saga that runs, as Temporal describes it, with the reactions of a choreographed one."""
 
-    def __init__(self, description: WorkflowExecutionDescription) -> None:
+    def __init__(
+        self,
+        description: WorkflowExecutionDescription,
+        reactions: Sequence[WorkflowExecutionDescription] = (),
+    ) -> None:
         self.description = description
         self.kind = KINDS.get(description.workflow_type, SagaKind.ORCHESTRATED)
         known = description.typed_search_attributes
         self.status = SagaStatus(known.get(ORDER_STATUS) or SagaStatus.STARTED)
         self.needs_operator = bool(known.get(NEEDS_OPERATOR))
-        raw = description.raw_description
-        calls = zip(raw.pending_activities, pending_calls(description), strict=True)
-        self._pending = [(info, call) for info, call in calls if call.operation in CALLS]
+        self._pending = [
+            (info, call)
+            for each in (description, *reactions)
+            for info, call in zip(
+                each.raw_description.pending_activities, pending_calls(each), strict=True
+            )
+            if call.operation in CALLS
+        ]
 
     @property
     def needs_story(self) -> bool:
@@ -138,7 +145,14 @@ class LiveSaga:
 
     @property
     def _latest(self) -> tuple[PendingActivityInfo, PendingCall]:
-        """The call that was asked for last; there may be older ones that wait for a person."""
+        """The call that was asked for last; there may be older ones that wait for a person.
+
+        Reactions undo at the same time: the one whose step comes last stands for all.
+        """
+        if self.kind is SagaKind.CHOREOGRAPHED:
+            return max(
+                self._pending, key=lambda pending: STEPS.index(CALLS[pending[1].operation][0])
+            )
         return max(self._pending, key=lambda pending: int(pending[0].activity_id))
 
     def _calling(self, story: Story) -> dict[str, object]:
@@ -157,22 +171,17 @@ class LiveSaga:
         }
 
     def _at_rest(self, story: Story) -> dict[str, object]:
-        """No service is being asked: the saga is between two steps, held, or waits for a person."""
-        current = story.current_step
-        if self.kind is SagaKind.CHOREOGRAPHED and story.calls:
-            current = self._expected_step(story)
+        """No service is being asked: the saga is between two steps, held, or waits for a person.
+
+        That of a choreographed order never asks any: it is told.
+        """
+        told = story.told
         return {
-            "current_step": current or self.status,
-            "progress": story.progress,
+            "current_step": (told.current_step if told else story.current_step) or self.status,
+            "progress": told.progress if told else story.progress,
             "last_error": _last_error(story),
             "held": self._is_held,
         }
-
-    def _expected_step(self, story: Story) -> str | None:
-        passed = {*story.executed, *(step.step for step in story.skipped)}
-        passed |= {step.step for step in STEPS if story.is_unknown(step)}
-        undoing = self.status is SagaStatus.COMPENSATING
-        return expected_step(passed, story.compensated, undoing=undoing)
 
     @property
     def _is_held(self) -> bool:

@@ -48,8 +48,8 @@ WORKFLOWS: Mapping[SagaKind, Any] = {
 """The workflow that an order of each kind is placed as. Both tell their state by the same query."""
 KINDS = {"OrderSaga": SagaKind.ORCHESTRATED, "OrderTracker": SagaKind.CHOREOGRAPHED}
 """By the workflow's wire name."""
-SAGAS_ALONE = "WorkflowType IN ('OrderSaga', 'OrderTracker')"
-"""For Temporal's lists: what has an order, of either kind."""
+RUNNING = "WorkflowType IN ('OrderSaga', 'OrderTracker') AND ExecutionStatus = 'Running'"
+"""For Temporal's lists: all orders under way, of either kind."""
 
 SagaHandle = WorkflowHandle[Any, SagaState]
 
@@ -145,7 +145,7 @@ class RunningSagas:
 
         Temporal's list lags a little behind.
         """
-        query = f"{SAGAS_ALONE} AND ExecutionStatus = 'Running'"
+        query = RUNNING
         if status is not None:
             query += f" AND OrderStatus = '{status.value}'"
         found = self._client.list_workflows(

@@ -12,12 +12,15 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from client import heard
+from client.heard import ended_calls
 from client.views import Lane
 from models.errors import REFUSALS
+from models.events import Outcome, ParkingNotice, SagaEvent
 from models.order import Order
-from models.saga import OperatorAction, SagaInput
+from models.saga import OperatorAction, SagaInput, SagaState
 from models.steps import COMPENSATABLE, STEPS, Compensatable, ForwardOnly, Step
+from workflows.choreography.publishing import HEAR, NOTE
+from workflows.choreography.story import told_by
 
 AnyStep = Compensatable | ForwardOnly
 
@@ -53,6 +56,13 @@ class Story:
     """In the order they were made."""
     settled: dict[Step, tuple[str, datetime]] = field(default_factory=dict)
     """The interventions that a person ended, with `resolve` or `abandon`, and when."""
+    events: list[SagaEvent] = field(default_factory=list)
+    """Of a choreographed order: what its tracker has heard."""
+
+    @property
+    def told(self) -> SagaState | None:
+        """What a choreographed order's events tell of it; None before the first."""
+        return told_by(self.events) if self.events else None
 
     def calls_of(self, step: AnyStep, lane: Lane) -> list[Call]:
         """All calls for a step's way forward, or for its undo."""
@@ -148,7 +158,7 @@ class _Reader:
             case "workflow_execution_update_accepted_event_attributes":
                 await self._updated(attributes.accepted_request.input, at)
             case "workflow_execution_signaled_event_attributes":
-                await self._heard(attributes)
+                await self._signalled(attributes)
             case _ if call := self._scheduled.get(getattr(attributes, "scheduled_event_id", 0)):
                 await self._went_on(call, name, attributes, at)
 
@@ -198,22 +208,35 @@ class _Reader:
             if action.step is not None:
                 self.story.settled[action.step] = (update.name, at)
 
-    async def _heard(self, signal: Any) -> None:
-        """A choreographed order's event, which comes when the call it tells of is over."""
-        if signal.signal_name != heard.SIGNAL:
-            return
-        event = await self._decoded(signal.input.payloads, dict[str, Any])
-        name, at = event["event_type"], datetime.fromisoformat(event["timestamp"])
-        operation = heard.DONE.get(name) or heard.FAILED.get(name)
-        if operation is None or any(call.operation == operation for call in self.story.calls):
-            return  # of no call, or told twice
-        call = Call(operation, min(self._last_event_at, at), at, 1, done=name in heard.DONE)
-        if not call.done:
-            failure = event["data"].get("failure") or {}
-            call.refused = failure.get("outcome") == "REFUSED"
-            call.error = failure.get("message")
+    async def _signalled(self, signal: Any) -> None:
+        """To a choreographed order's tracker: events, and what is parked."""
+        if signal.signal_name == HEAR:
+            self._heard(await self._decoded(signal.input.payloads, SagaEvent))
+        elif signal.signal_name == NOTE:
+            self._noted(await self._decoded(signal.input.payloads, ParkingNotice))
+
+    def _heard(self, event: SagaEvent) -> None:
+        """An event comes when the call that it tells of is over."""
+        self.story.events.append(event)
+        at, failure = event.timestamp, event.data.failure
+        for operation, done in ended_calls(event):
+            if any(call.operation == operation and call.done >= done for call in self.story.calls):
+                continue  # told twice
+            call = Call(operation, min(self._last_event_at, at), at, 1, done=done)
+            if not done and failure is not None:
+                call.refused = failure.outcome is Outcome.REFUSED
+                call.error = failure.message
+            self.story.calls.append(call)
         self._last_event_at = max(self._last_event_at, at)
-        self.story.calls.append(call)
+
+    def _noted(self, notice: ParkingNotice) -> None:
+        case = notice.intervention
+        if case is None or any(call.operation == case.compensation for call in self.story.calls):
+            return
+        attempts, error = case.attempts, case.last_error
+        self.story.calls.append(
+            Call(case.compensation, case.since, case.since, attempts, error=error)
+        )
 
     async def _decoded(self, payloads: Sequence[Payload], as_type: Any) -> Any:
         [value] = await self._converter.decode(payloads, [as_type])

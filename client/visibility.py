@@ -6,17 +6,10 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.attendance import RPC_TIMEOUT
-from client.running import saga_id
+from client.running import KINDS, RUNNING, saga_id
 from client.views import OrderFilter
-from models.saga import SagaKind, SagaStatus
+from models.saga import SagaStatus
 from models.steps import COMPENSATABLE, SEND_NOTIFICATION, STEPS
-
-KINDS = {"OrderSaga": SagaKind.ORCHESTRATED, "OrderTracker": SagaKind.CHOREOGRAPHED}
-"""The workflow types that sagas have, and which kind each is."""
-
-_TYPES = ", ".join(f"'{name}'" for name in KINDS)
-RUNNING = f"WorkflowType IN ({_TYPES}) AND ExecutionStatus = 'Running'"
-"""The condition for all sagas that run."""
 
 _STATUSES: dict[str, tuple[SagaStatus, ...]] = {
     **{step.running: (SagaStatus.STARTED, SagaStatus.IN_PROGRESS) for step in STEPS},

@@ -306,7 +306,6 @@ def test_readme_shows_what_the_demonstration_prints() -> None:
     state.compensated_at = started + timedelta(seconds=0.13)
     printed = io.StringIO()
     story = Storyteller(Console(file=printed, soft_wrap=True))
-    story.heading(order_id)
     story.tell(Observation(state))
     story.ending(state)
     assert printed.getvalue().splitlines() == lines

@@ -14,15 +14,15 @@ from client.board import Board
 from client.records import Records
 from client.sagas import Sagas
 from client.views import OrderFilter, OrderRow
-from client.visibility import RUNNING
 from models.order import Order
-from models.saga import OperatorAction
+from models.saga import OperatorAction, SagaKind
 from runtime.connection import connect
 from runtime.embedded import EmbeddedServer
 from runtime.server import Server
 from runtime.settings import Settings
 from tests.house import House, SplitHouse, open_split_house
 
+_RUNNING = "ExecutionStatus = 'Running'"
 KIM = OperatorAction(actor="kim", reason="고객 요청")
 
 
@@ -38,10 +38,10 @@ class Premises:
     def house(self) -> House:
         return self.split.house
 
-    async def place(self, *orders: Order) -> None:
+    async def place(self, *orders: Order, kind: SagaKind = SagaKind.ORCHESTRATED) -> None:
         """As the client does, one after the other."""
         for order in orders:
-            await self.sagas.place(order)
+            await self.sagas.place(order, kind)
 
     async def row(
         self, order: Order, condition: Callable[[OrderRow], object] = lambda row: True
@@ -101,7 +101,7 @@ async def shop(closed: Premises) -> AsyncIterator[Premises]:
 async def _forget_running(client: Client) -> None:
     """Leave nothing to the next test, whose store has never heard of these orders."""
     async with asyncio.timeout(30):
-        while running := [each.id async for each in client.list_workflows(RUNNING)]:
+        while running := [each.id async for each in client.list_workflows(_RUNNING)]:
             for workflow_id in running:
                 with contextlib.suppress(RPCError):  # it has just ended
                     await client.get_workflow_handle(workflow_id).terminate()

@@ -22,6 +22,10 @@ async def test_shows_state_timeline_and_the_way_to_temporal(shop: Premises) -> N
     shop.house.injure(order, "refund_payment", "refuse", times=-1)
     await shop.place(order)
     await shop.row(order, lambda row: row.needs_operator)
+    # The next undo begins when this one has become an intervention.
+    await shop.house.until(
+        shop.house.handle(order), lambda state: Step.INVENTORY_RESERVED in state.compensated_steps
+    )
     details = await shop.board.details(order.order_id)
     assert details.complete
     assert details.state == await shop.house.handle(order).query(OrderSaga.state)

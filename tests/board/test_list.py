@@ -9,8 +9,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from client.cursor import BadCursor
+from client.running import RUNNING
 from client.views import OrderFilter, OrderRow
-from client.visibility import RUNNING
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import Step

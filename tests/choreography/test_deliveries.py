@@ -15,6 +15,7 @@ from models.order import Order
 from models.saga import SagaKind
 from models.steps import COMPENSATABLE, STEPS
 from tests.choreography.disturbances import POST, disturbed
+from tests.choreography.operator import on_duty
 from tests.choreography.test_differential import Scenario, from_books, from_state
 from tests.house import House, open_house
 
@@ -28,7 +29,8 @@ UNDOS = [step.compensation.activity for step in COMPENSATABLE[:4]]
 async def house(engine: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with open_house(disturbed(engine), tmp_path_factory.mktemp("house")) as house:
         post = asyncio.create_task(POST.deliver_what_was_lost(house.client))
-        yield house
+        async with on_duty(engine):
+            yield house
         post.cancel()
 
 

@@ -62,7 +62,6 @@ STORY = [
 def told(observations: list[Observation], **console: Any) -> str:
     text = io.StringIO()
     story = Storyteller(Console(file=text, soft_wrap=True, **console))
-    story.heading("ORD-1")
     for observation in observations:
         story.tell(observation)
     story.ending(observations[-1].state)

@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from client.heard import expected_step
 from client.observation import PendingCall
 from client.step_runs import step_runs
 from client.timeline import Story, read_story
@@ -18,7 +15,8 @@ from models.saga import SagaState, SagaStatus
 from models.steps import CREATE_ORDER, PROCESS_PAYMENT, RESERVE_INVENTORY, Step
 from tests.replay.record import HISTORIES
 
-RECORDED = sorted(HISTORIES.glob("*.json"))
+RECORDED = sorted(path for path in HISTORIES.glob("*.json") if "--" not in path.stem)
+"""Of sagas and trackers; single reactions tell no order's story."""
 ERROR = "inventory is on fire"
 
 
@@ -130,44 +128,37 @@ async def test_an_undo_that_failed_for_good_waits_for_a_person() -> None:
     assert last.step is not RESERVE_INVENTORY.step or last.last_error
 
 
-def signalled(*events: dict[str, Any]) -> list[HistoryEvent]:
-    """The history of a choreographed order's tracker that has heard these events."""
-    history_events = [history("completed").events[0]]
-    for number, event in enumerate(events):
-        told = HistoryEvent(event_id=2 + number)
-        told.workflow_execution_signaled_event_attributes.signal_name = "hear"
-        payload = told.workflow_execution_signaled_event_attributes.input.payloads.add()
-        payload.metadata["encoding"] = b"json/plain"
-        payload.data = json.dumps(event).encode()
-        history_events.append(told)
-    return history_events
-
-
-def heard_event(name: str, second: int, **data: Any) -> dict[str, Any]:
-    return {"event_type": name, "timestamp": f"2026-11-24T00:00:{second:02d}Z", "data": data}
-
-
-async def test_a_trackers_events_tell_the_steps_of_a_choreographed_order() -> None:
-    failure = {"outcome": "UNKNOWN", "message": "the bank is silent"}
-    told = await read_story(
-        signalled(
-            heard_event("OrderPlaced", 0),
-            heard_event("OrderCreated", 1),
-            heard_event("InventoryReserved", 2),
-            heard_event("InventoryReserved", 2),
-            heard_event("PaymentFailed", 5, failure=failure),
-            heard_event("InventoryReleased", 6),
-        ),
-        pydantic_data_converter,
-    )
-    assert told.executed == [Step.ORDER_CREATED, Step.INVENTORY_RESERVED]
-    assert told.compensated == [Step.INVENTORY_RESERVED]
-    assert told.progress == 28
-    timeline = {(run.step, run.lane): run for run in step_runs(told, ())}
+async def test_a_trackers_events_tell_how_a_choreographed_order_was_undone() -> None:
+    timeline = await runs("choreographed-timed-out-at-process_payment")
     payment = timeline[Step.PAYMENT_PROCESSED, Lane.FORWARD]
-    assert (payment.outcome, payment.last_error) == (RunOutcome.UNKNOWN, "the bank is silent")
-    assert timeline[Step.INVENTORY_RESERVED, Lane.UNDO].outcome is RunOutcome.DONE
-    assert told.is_unknown(PROCESS_PAYMENT)
-    passed = {*told.executed, Step.PAYMENT_PROCESSED}
-    assert expected_step(passed, told.compensated, undoing=True) == "REFUNDING_PAYMENT"
-    assert expected_step(told.executed, [], undoing=False) == "PROCESSING_PAYMENT"
+    assert payment.outcome is RunOutcome.UNKNOWN
+    assert payment.last_error
+    undone = {step for step, lane in timeline if lane is Lane.UNDO}
+    assert undone == {Step.PAYMENT_PROCESSED, Step.INVENTORY_RESERVED, Step.ORDER_CREATED}
+    assert all(timeline[step, Lane.UNDO].outcome is RunOutcome.DONE for step in undone)
+    assert timeline[Step.INVENTORY_RESERVED, Lane.FORWARD].outcome is RunOutcome.DONE
+
+
+async def test_an_order_that_was_never_opened_has_no_undo() -> None:
+    timeline = await runs("choreographed-refused-at-create_order")
+    assert {key: run.outcome for key, run in timeline.items()} == {
+        (Step.ORDER_CREATED, Lane.FORWARD): RunOutcome.REFUSED
+    }
+
+
+async def test_a_parked_undo_waits_for_a_person_until_it_is_driven_again() -> None:
+    name = "choreographed-undo-driven-again"
+    notes = [
+        number
+        for number, event in enumerate(history(name).events)
+        if event.workflow_execution_signaled_event_attributes.signal_name == "note"
+    ]
+    parked = await story(name, notes[0] + 1)
+    last = step_runs(parked, ())[-1]
+    assert (last.step, last.lane) == (Step.PAYMENT_PROCESSED, Lane.UNDO)
+    assert (last.outcome, last.ended_at) == (RunOutcome.WAITS, None)
+    assert last.last_error
+    assert parked.told is not None
+    assert parked.told.current_step == "REFUNDING_PAYMENT"
+    assert parked.told.status is SagaStatus.COMPENSATING
+    assert (await runs(name))[last.step, Lane.UNDO].outcome is RunOutcome.DONE

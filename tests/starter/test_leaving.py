@@ -4,9 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
 from runtime.server_record import running_server
@@ -28,6 +30,29 @@ def test_ctrl_c_leaves_the_order_to_the_workers(starter: Starter, order: MakeOrd
     assert f"order {placed['order_id']} is stored and goes on" in stderr.decode()
     assert "Traceback" not in stderr.decode()
     assert starter.run("watch", placed["order_id"]).exit_code == 0
+
+
+def test_ctrl_c_while_the_worker_loads_shows_no_traceback(alone: Starter) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "worker.py"],
+        cwd=ROOT,
+        env=environment(alone.home),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    # The SDK's own library is loaded half-way.
+    until = time.monotonic() + 30
+    while not any("temporal_sdk_bridge" in each.path for each in _maps(process.pid)):
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert "Traceback" not in stderr.decode()
+    assert process.returncode in (-signal.SIGINT, 0)
+
+
+def _maps(pid: int) -> list[Any]:
+    return list(psutil.Process(pid).memory_maps())
 
 
 def test_reader_that_leaves_early_sees_no_traceback(starter: Starter) -> None:

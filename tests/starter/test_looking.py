@@ -56,7 +56,8 @@ def test_shows_an_order(starter: Starter, order: MakeOrder) -> None:
 def test_unknown_order_is_said_to_be_unknown(starter: Starter, command: str) -> None:
     outcome = starter.run(command, "NONE-1")
     assert outcome.exit_code == 2
-    assert "there is no order NONE-1" in outcome.stderr
+    assert outcome.stdout == ""
+    assert outcome.stderr == "error: there is no order NONE-1\n"
 
 
 @pytest.mark.parametrize("order_id", ["", "a b", "a/b", "x" * 101, "a\nb"])

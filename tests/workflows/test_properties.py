@@ -7,10 +7,14 @@ from tests.house import House
 from tests.stories import Story, examples, stories, tell
 
 
+# Two hundred stories, in two halves, so that two processes can share them.
+@pytest.mark.parametrize("half", ["first", "second"])
 @pytest.mark.timeout(300)
-@examples(200)
+@examples(100)
 @given(story=stories)
-async def test_books_agree_with_the_end_whatever_happens(house: House, story: Story) -> None:
+async def test_books_agree_with_the_end_whatever_happens(
+    house: House, half: str, story: Story
+) -> None:
     await tell(house, story)
 
 
