@@ -53,7 +53,6 @@ class Subjects:
         """All that waits for a person."""
 
         async def read() -> Waiting:
-            tools = self._context.backend.tools
-            return await read_waiting(tools.board, tools.sagas.client)
+            return await read_waiting(self._context.backend.tools.sagas)
 
         return Subject("interventions", read)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from temporalio.client import Client
 
-from client.board import Board
 from client.dead_letters import open_dead_letters
-from client.interventions import OpenIntervention
+from client.interventions import OpenIntervention, open_interventions
+from client.sagas import Sagas
 from client.views import Figures
 from models.events import DeadLetter
 from models.steps import SEND_NOTIFICATION
@@ -36,9 +36,11 @@ class Waiting:
     """Why parked reactions could not be read, if so: some may be missing."""
 
 
-async def read_waiting(board: Board, client: Client) -> Waiting:
+async def read_waiting(sagas: Sagas) -> Waiting:
     """What waits now. Raises `CommandError` when the orders' interventions cannot be read."""
-    found, (letters, untold) = await asyncio.gather(board.interventions(), _letters(client))
+    found, (letters, untold) = await asyncio.gather(
+        open_interventions(sagas), _letters(sagas.client)
+    )
     known = {letter.reaction_id: letter for letter in letters}
     cases = [_case(each, known.pop(each.dead_letter or "", None)) for each in found]
     cases += [_letter_alone(letter) for letter in known.values()]
