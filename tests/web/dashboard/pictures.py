@@ -133,7 +133,8 @@ async def take_all(premises: Premises, camera: Photographer) -> None:
     await camera.take("dashboard-ko", "/", DESKTOP, KOREAN)
     await camera.take("dashboard-phone", "/", PHONE, ENGLISH)
     await camera.take("dashboard-phone-ko", "/", PHONE, KOREAN)
-    await camera.take("order-choreographed", f"/orders/{PARKED}", DESKTOP, ENGLISH)
+    page = f"/orders/{PARKED}"
+    await camera.take("order-choreographed", page, DESKTOP, ENGLISH, whole=True)
     for suffix, language in (("", ENGLISH), ("-ko", KOREAN)):
         await camera.take(f"order{suffix}", f"/orders/{NO_REFUND}", DESKTOP, language)
         await camera.take(f"order-phone{suffix}", f"/orders/{UNDONE}", PHONE, language)

@@ -2,12 +2,16 @@
 
 from playwright.async_api import expect
 
-from models.saga import SagaKind
+from client.dead_letters import redrive
+from client.operators import new_request_id
+from models.saga import OperatorAction, SagaKind
 from tests.web.dashboard.looking import Looker
 from tests.web.dashboard.premises import Premises
 from tests.web.dashboard.test_acting import act, case
+from web.dashboard.place_page import FAILING, STUCK
 
 CHOREOGRAPHED = SagaKind.CHOREOGRAPHED
+KIM = OperatorAction(actor="kim", reason="the cause is mended")
 
 
 async def test_parked_refund_is_driven_again_and_the_order_is_undone(
@@ -48,6 +52,27 @@ async def test_parked_refund_is_driven_again_and_the_order_is_undone(
     ]
     await looker.open("/?kind=choreographed")
     await expect(looker.row(order_id)).to_contain_text("Choreographed")
+
+
+async def test_every_choice_of_the_demonstration_works_for_this_kind_too(
+    premises: Premises,
+) -> None:
+    failing = {
+        step: await premises.place(f"DEMO-{step.activity}", CHOREOGRAPHED) for step in FAILING
+    }
+    stuck = {
+        step: await premises.place(f"DEMO-{step.compensation.activity}", CHOREOGRAPHED)
+        for step in STUCK
+    }
+    for step, order_id in failing.items():
+        state = await premises.until(order_id, "COMPENSATED")
+        assert state.error_message == f"{step.activity} was refused by a fault file"
+    for step, order_id in stuck.items():
+        [case] = (await premises.until_stuck(order_id)).interventions
+        assert case.compensation == step.compensation.activity
+        assert case.dead_letter is not None
+        await redrive(premises.sagas.client, case.dead_letter, KIM, request_id=new_request_id())
+        await premises.until(order_id, "COMPENSATED")
 
 
 async def test_parked_notification_of_an_ended_order_needs_a_person(
