@@ -1,9 +1,10 @@
 """What people can do to an order, by the names that commands, updates and requests have."""
 
+import contextlib
 from enum import StrEnum
 
 from models.steps import COMPENSATABLE, COMPLETE_ORDER, STEPS, Step
-from models.texts import free_text
+from models.texts import free_text, identifier
 
 LONGEST_NAME = 100
 """Characters of the name of whoever acts."""
@@ -32,9 +33,24 @@ _STEPS = {
 }
 
 
+_SAGA = "order-"
+
+
 def step_named(name: str) -> Step | None:
     """The step of this name, or whose undo has this name; None if there is none."""
     return _STEPS.get(name.lower())
+
+
+def reaction(value: object) -> str:
+    """A reaction's id, `order-<order id>/<event>/<service>`. Raises `ValueError`."""
+    order, *rest = str(value).split("/")
+    with contextlib.suppress(ValueError):
+        if order.startswith(_SAGA) and len(rest) == 2:
+            return "/".join([_SAGA + identifier(order.removeprefix(_SAGA)), *map(identifier, rest)])
+    raise ValueError(
+        "must be an id as the list of dead letters has it, such as "
+        "order-ORD-123/PaymentFailed/payments"
+    )
 
 
 def person(value: object) -> str:

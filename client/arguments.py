@@ -15,17 +15,6 @@ def order_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def reaction_argument(text: str) -> str:
-    """An argument type: a reaction's id, `order-<order id>/<event>/<service>`."""
-    order, *rest = text.split("/")
-    with contextlib.suppress(ValueError):
-        if len(rest) == 2 and order.startswith("order-") and all(map(identifier, (order, *rest))):
-            return text
-    raise argparse.ArgumentTypeError(
-        "must be an id as `dead-letters` lists it, such as order-ORD-123/PaymentFailed/payments"
-    )
-
-
 def json_argument(parser: argparse.ArgumentParser) -> None:
     """`--json`, as `json`."""
     parser.add_argument(

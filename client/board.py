@@ -10,6 +10,7 @@ from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionSta
 from temporalio.service import RPCError
 
 from client.cursor import decoded
+from client.dead_letters import count_parked_notifications
 from client.errors import SagaCutShort, SagaMissing, translated
 from client.interventions import OpenIntervention, open_interventions
 from client.live import LiveOrders
@@ -163,8 +164,10 @@ class Board:
         counts = [count_running(self._sagas.client, only) for only in filters]
         with contextlib.suppress(RPCError, TimeoutError):
             async with asyncio.timeout(_COUNT_SECONDS):
-                *by_status, needs_person = await asyncio.gather(*counts)
-                return _UnderWay(dict(zip(UNDER_WAY, by_status, strict=True)), needs_person)
+                *by_status, needs_person, parked = await asyncio.gather(
+                    *counts, count_parked_notifications(self._sagas.client)
+                )
+                return _UnderWay(dict(zip(UNDER_WAY, by_status, strict=True)), needs_person, parked)
         return _UnderWay()
 
     async def _oldest_intervention(self) -> datetime | None:
@@ -184,6 +187,7 @@ class _UnderWay:
 
     by_status: dict[SagaStatus, int] = field(default_factory=dict)
     needs_person: int | None = None
+    parked_notifications: int | None = None
 
     @property
     def known(self) -> bool:
@@ -235,6 +239,7 @@ def _figures(
         open=sum(under_way.by_status.values()) if under_way.known else None,
         open_by_status=under_way.by_status,
         needs_person=under_way.needs_person,
+        parked_notifications=under_way.parked_notifications,
     )
 
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 
 # Nothing heavy here: `--help` must not wait for the Temporal SDK to load.
-from client.actions import ON_INTERVENTIONS, Action, person
-from client.arguments import json_argument, order_argument, reaction_argument, text_argument
+from client.actions import ON_INTERVENTIONS, Action, person, reaction
+from client.arguments import json_argument, order_argument, text_argument
 from models.texts import free_text
 
 MakeCommand = Callable[[str, str, str], argparse.ArgumentParser]
@@ -83,7 +83,7 @@ def add_operator_commands(make: MakeCommand) -> None:
     letters = make("dead-letters", "list parked reactions; --retry drives one again", _DEAD_LETTERS)
     letters.add_argument(
         "--retry",
-        type=reaction_argument,
+        type=text_argument(reaction),
         metavar="ID",
         help="the dead letter to drive again, by the id in the list; needs --by and --reason",
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from client.observation import PendingCall
 from client.timeline import CALLS, AnyStep, Call, Story
 from client.views import Lane, RunOutcome, StepRun
-from models.steps import COMPLETE_ORDER
+from models.steps import COMPLETE_ORDER, CREATE_ORDER
 
 
 def step_runs(story: Story, pending: tuple[PendingCall, ...]) -> tuple[StepRun, ...]:
@@ -44,12 +44,25 @@ def _run(story: Story, step: AnyStep, lane: Lane, live: PendingCall | None) -> S
         step=step.step,
         lane=lane,
         activity=calls[-1].operation,
-        started_at=calls[0].started_at,
+        started_at=_began(story, step, lane, calls),
         ended_at=None if outcome in _UNFINISHED else ended_at,
         attempts=sum(call.attempts for call in calls) + (_begun(live) if live else 0),
         outcome=outcome,
         last_error=(live.last_error if live else None) or (errors[-1] if errors else None),
     )
+
+
+def _began(story: Story, step: AnyStep, lane: Lane, calls: list[Call]) -> datetime:
+    """When the first call was made.
+
+    A choreographed order's tracker hears of ends alone. Its undos all begin with the failure, but
+    for the last one, which closes the order when the others are done.
+    """
+    began = calls[0].started_at
+    if lane is Lane.FORWARD or step is CREATE_ORDER:
+        return began
+    failed = (event.timestamp for event in story.events if event.data.failure is not None)
+    return min(failed, default=began)
 
 
 _UNFINISHED = (RunOutcome.RUNNING, RunOutcome.RETRYING, RunOutcome.WAITS)

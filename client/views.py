@@ -194,6 +194,8 @@ class Figures(Contract):
     """The same by STARTED, IN_PROGRESS and COMPENSATING; empty when Temporal does not answer."""
     needs_person: int | None
     """Orders under way that wait for a person; None when Temporal does not answer."""
+    parked_notifications: int | None
+    """Of choreographed orders, which completed all the same; None when Temporal does not answer."""
 
 
 class Totals(Contract):

@@ -38,7 +38,7 @@ class Role(StrEnum):
     CUSTOMER_SERVICE = "customer-service"
     """Also places and cancels orders."""
     OPERATOR = "operator"
-    """Also holds and resumes orders, and settles interventions."""
+    """Also holds and resumes orders, settles interventions, and drives dead letters again."""
 
     def covers(self, needed: "Role") -> bool:
         """Whether somebody with this role may do what the other one is needed for."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from client.cursor import BadCursor
+from client.dead_letters import UnknownReaction
 from client.documents import DocumentError, Fault, MalformedDocument
 from client.errors import NoWorker, OrderConflict, SagaCutShort, SagaMissing, UnknownOrder
 from client.operators import ActionRefused, NoAnswer, NotSettledYet
@@ -35,6 +36,7 @@ CODES: Mapping[str, Meaning] = {
     "NOT_FOUND": Meaning(HTTPStatus.NOT_FOUND, "There is nothing under this address"),
     "UNKNOWN_ORDER": Meaning(HTTPStatus.NOT_FOUND, "There is no such order"),
     "UNKNOWN_STEP": Meaning(HTTPStatus.NOT_FOUND, "There is no such step"),
+    "UNKNOWN_REACTION": Meaning(HTTPStatus.NOT_FOUND, "There is no such reaction"),
     "METHOD_NOT_ALLOWED": Meaning(HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method"),
     "ORDER_CONFLICT": Meaning(HTTPStatus.CONFLICT, "The id belongs to another order"),
     "ACTION_REFUSED": Meaning(HTTPStatus.CONFLICT, "The action is not possible now"),
@@ -147,6 +149,8 @@ def of_command(error: CommandError) -> ProblemError:
     """The problem that an error of `client` is."""
     if isinstance(error, BadCursor):
         return ProblemError("INVALID", errors=[FieldFault(field="cursor", message=str(error))])
+    if isinstance(error, UnknownReaction):
+        return ProblemError("UNKNOWN_REACTION", error.reason)
     if isinstance(error, ActionRefused):
         if error.code in CODES:
             return ProblemError(error.code, error.reason)

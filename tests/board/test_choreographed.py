@@ -56,3 +56,23 @@ async def test_order_is_told_by_its_events_when_no_worker_answers(closed: Premis
         Step.PAYMENT_PROCESSED,
     ]
     assert details.state.payment_transaction_id
+
+
+async def test_undos_begin_together_when_a_step_has_failed(shop: Premises) -> None:
+    order = shop.house.order("fanned-out")
+    shop.house.injure(order, "create_shipment", "refuse")
+    await shop.place(order, kind=CHOREOGRAPHED)
+    state = await shop.house.handle(order).result()
+    assert state.status is SagaStatus.COMPENSATED
+    timeline = (await shop.board.details(order.order_id)).timeline
+    [failed] = [run for run in timeline if run.outcome is RunOutcome.REFUSED]
+    *undos, close = [run for run in timeline if run.lane is Lane.UNDO]
+    assert {run.step for run in undos} == {
+        Step.INVENTORY_RESERVED,
+        Step.PAYMENT_PROCESSED,
+        Step.POINTS_DEDUCTED,
+    }
+    assert {run.started_at for run in undos} == {failed.ended_at}
+    ends = [run.ended_at for run in undos if run.ended_at is not None]
+    assert close.step is Step.ORDER_CREATED
+    assert close.started_at >= max(ends)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from client.dead_letters import open_dead_letters
+from client.errors import NoWorker
 from client.observation import waiting_tasks
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
@@ -96,3 +98,23 @@ async def test_order_ends_right_when_one_services_worker_is_killed(
     undone = operation == "refund_payment"
     assert state.status is (SagaStatus.COMPENSATED if undone else SagaStatus.COMPLETED)
     assert state.interventions == []
+
+
+@pytest.mark.long
+async def test_dead_letters_of_a_stopped_service_are_said_to_lack_a_worker(
+    house: House, tmp_path: Path
+) -> None:
+    order = house.order("letter")
+    house.injure(order, "create_shipment", "refuse")
+    house.injure(order, "refund_payment", "refuse", times=1)
+    settings = Settings.load(home=tmp_path / "house")
+    options = WorkerOptions(services=(Service.PAYMENTS,), faults=house.services)
+    async with running_workers(settings, house.client, options):
+        handle = await house.place(order, CHOREOGRAPHED)
+        await house.until(handle, lambda state: bool(state.interventions))
+    with pytest.raises(NoWorker) as nobody:
+        await open_dead_letters(house.client)
+    assert nobody.value.task_queue == "payments"
+    async with running_workers(settings, house.client, options):
+        letters = await open_dead_letters(house.client)
+    assert order.order_id in [letter.order_id for letter in letters]

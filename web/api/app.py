@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 from client.documents import DocumentError
 from runtime.program import CommandError
 from web import sign_in
-from web.api import figures, health, interventions, orders
+from web.api import dead_letters, figures, health, interventions, orders
 from web.context import WebContext
 from web.problems import FieldFault, Problem, ProblemError, of_command, of_document
 from web.prometheus import BusinessFigures
@@ -44,7 +44,7 @@ def create_api(context: WebContext) -> FastAPI:
     api.state.business_figures = BusinessFigures(
         events_go_out=context.settings.event_url is not None
     )
-    for part in (orders, interventions, figures, health, sign_in):
+    for part in (orders, interventions, dead_letters, figures, health, sign_in):
         api.include_router(part.router)
     _describe_problems(api)
     return api

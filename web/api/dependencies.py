@@ -100,7 +100,7 @@ _DESCRIPTIONS = {
     400: "The body is not a JSON document.",
     401: "A valid token is needed.",
     403: "The role does not allow this, or the actor is somebody else.",
-    404: "There is no such order, or no such step.",
+    404: "There is no such order, step or reaction.",
     409: "A conflict, or too late; `code` says which.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not `application/json`.",

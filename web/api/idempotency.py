@@ -103,7 +103,8 @@ def _noted() -> Iterator[None]:
 
 def _wish(request: Request, body: JsonBody) -> Wish:
     context = context_of(request)
-    content = _digest(request.method.encode(), request.url.path.encode(), body)
+    asked = [request.method, request.url.path, *filter(None, [request.url.query])]
+    content = _digest(*(part.encode() for part in asked), body)
     key = request.headers.get(IDEMPOTENCY_KEY)
     if key is not None:
         person = context.access.person(request)

@@ -66,6 +66,20 @@ class OrderView(SagaState):
         )
 
 
+class PlaceQuery(BaseModel):
+    """How to carry the order out."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    kind: Annotated[
+        SagaKind,
+        Field(
+            description="`orchestrated`: one workflow leads. `choreographed`: services react to "
+            "events. An `order_id` belongs to one kind."
+        ),
+    ] = SagaKind.ORCHESTRATED
+
+
 class OrderQuery(BaseModel):
     """Which orders to list."""
 
@@ -115,7 +129,11 @@ class OrderQuery(BaseModel):
     openapi_extra=document_body(OrderDocument, EXAMPLE),
 )
 async def place_order(
-    _person: CustomerService, context: Context, body: JsonBody, once: Once
+    _person: CustomerService,
+    context: Context,
+    query: Annotated[PlaceQuery, Query()],
+    body: JsonBody,
+    once: Once,
 ) -> Response:
     """Store the order and start its saga. The same order again is the same saga."""
     document = parse_document(body, OrderDocument)
@@ -124,8 +142,8 @@ async def place_order(
         order = order.model_copy(update={"order_id": once.order_id})
 
     async def place() -> Answer:
-        await context.backend.tools.sagas.place(order)
-        state = await _seen(context.backend.tools.sagas, order)
+        await context.backend.tools.sagas.place(order, query.kind)
+        state = await _seen(context.backend.tools.sagas, order, query.kind)
         return Answer(
             status=202,
             body=state.model_dump_json(),
@@ -135,14 +153,12 @@ async def place_order(
     return await once.answer(place)
 
 
-async def _seen(sagas: Sagas, order: Order) -> SagaState:
+async def _seen(sagas: Sagas, order: Order, kind: SagaKind) -> SagaState:
     """The placed order's state; that of its start where it cannot be read: it is stored."""
     try:
         return await sagas.glance(order.order_id)
     except CommandError:
-        return SagaState.at_start(
-            order, SagaKind.ORCHESTRATED, saga_id(order.order_id), datetime.now(UTC)
-        )
+        return SagaState.at_start(order, kind, saga_id(order.order_id), datetime.now(UTC))
 
 
 @router.get(

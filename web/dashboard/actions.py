@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.element import Element
 
-from client.actions import Action, person
+from client.actions import ON_INTERVENTIONS, Action, person
+from client.dead_letters import redrive
 from client.operators import ActionRefused, new_request_id
-from models.saga import Intervention, OperatorAction, SagaState, SagaStatus
+from models.saga import Intervention, OperatorAction, SagaKind, SagaState, SagaStatus
 from models.steps import COMPLETE_ORDER, Step
 from models.texts import LONGEST_FREE_TEXT, free_text
 from runtime.program import CommandError
@@ -29,6 +30,13 @@ class Wish:
     action: Action
     order_id: str
     step: Step | None = None
+    dead_letter: str | None = None
+    """The parked reaction that is to try again; then `action` is `retry`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the texts."""
+        return self.action.value if self.dead_letter is None else "redrive"
 
 
 def lacking_role(visit: Visit, action: Action) -> str | None:
@@ -44,6 +52,8 @@ def order_obstacle(words: Texts, action: Action, state: SagaState) -> str | None
     """Why this cannot be done to the whole order now, in words; None if it can."""
     if state.status.ended:
         return words("action.ended")
+    if state.kind is SagaKind.CHOREOGRAPHED:
+        return words("action.nobody_decides")
     if action is Action.RESUME:
         return None
     if state.current_step == COMPLETE_ORDER.running:
@@ -76,10 +86,19 @@ class ActionDialog:
         """A button that opens the dialog, if the action is possible."""
         words = self._visit.words
         danger = "danger" if wish.action in DANGEROUS else ""
-        made = button(words(f"action.{wish.action}"), danger, lambda: self.open(wish))
-        made.props["data-action"] = wish.action.value
+        made = button(words(f"action.{wish.name}"), danger, lambda: self.open(wish))
+        made.props["data-action"] = wish.name
         able(made, lacking_role(self._visit, wish.action) or obstacle)
         return made
+
+    def case_buttons(self, order_id: str, case: Intervention) -> None:
+        """Buttons for all that can be done about one intervention."""
+        if case.dead_letter is not None:
+            self.button(Wish(Action.RETRY, order_id, case.step, case.dead_letter), None)
+            return
+        for action in ON_INTERVENTIONS:
+            obstacle = case_obstacle(self._visit.words, action, case)
+            self.button(Wish(action, order_id, case.step), obstacle)
 
     def open(self, wish: Wish) -> None:
         """Ask for it."""
@@ -101,7 +120,7 @@ class _Form:
 
     def build(self) -> None:
         words, wish = self._visit.words, self._wish
-        title = words(f"action.{wish.action}")
+        title = words(f"action.{wish.name}")
         # The framework lets only a div in a dialog be clicked.
         with (
             box("div", "panel dialog"),
@@ -111,10 +130,9 @@ class _Form:
             Text("h2", title).props["id"] = "action-title"
             subject = wish.order_id
             if wish.step is not None:
-                forward = wish.step is COMPLETE_ORDER.step
-                subject += f" · {words.named('step' if forward else 'undo', wish.step)}"
+                subject += f" · {words.call_at(wish.step)}"
             Text("p", subject, "soft small mono wrap")
-            Text("p", words(f"action.{wish.action}_why"))
+            Text("p", words(f"action.{wish.name}_why"))
             if self._visit.person.name is None:
                 self._name = text_field(words("action.name"), autocomplete="name", autofocus="")
             self._reason = text_field(
@@ -139,19 +157,25 @@ class _Form:
         able(self._send, words("action.working"))
         self._say("action.working")
         try:
-            await self._visit.context.backend.tools.operators.act(
-                self._wish.action, self._wish.order_id, by, request_id=self._request_id
-            )
+            await self._carry_out(by)
         except ActionRefused as refusal:
             self._refused(refusal)
         except CommandError as error:
             self._say("action.not_now", str(error))
         else:
-            done = words("action.done", action=words(f"action.{self._wish.action}"))
+            done = words("action.done", action=words(f"action.{self._wish.name}"))
             ui.notify(done, type="positive", icon="check", position="top")
             self._close()
             return
         able(self._send, None)
+
+    async def _carry_out(self, by: OperatorAction) -> None:
+        tools, wish = self._visit.context.backend.tools, self._wish
+        if wish.dead_letter is not None:
+            client = tools.sagas.client
+            await redrive(client, wish.dead_letter, by, request_id=self._request_id)
+        else:
+            await tools.operators.act(wish.action, wish.order_id, by, request_id=self._request_id)
 
     def _signed(self) -> OperatorAction | None:
         """Name and reason; None, with words beside the field, when one of them will not do."""

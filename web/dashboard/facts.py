@@ -65,7 +65,7 @@ def build_resolutions(words: Texts, resolutions: Iterable[Resolution]) -> None:
                 action = words(f"action.{done.action}") if done.action in TABLE["action"] else ""
                 Text("b", action or done.action)
                 if done.step is not None:
-                    Text("span", words.named("undo", done.step))
+                    Text("span", words.call_at(done.step))
                 Text("span", done.actor, "wrap")
                 Moment(done.at, classes="soft small")
                 Text("p", done.reason, "soft wrap")

@@ -15,6 +15,7 @@ from web.dashboard.parts import Moment, Text, box, link
 from web.dashboard.subjects import Subjects
 from web.dashboard.texts import LANGUAGE_COOKIE, Language
 from web.dashboard.visit import Visit
+from web.dashboard.waiting import people_needed
 
 STATIC = Path(__file__).with_name("static")
 STYLES = ("dashboard.css", "orders.css", "details.css")
@@ -115,7 +116,7 @@ def watch_count(visit: Visit, frame: Frame, subjects: Subjects) -> None:
 
     def show(snapshot: Snapshot[Figures]) -> None:
         if snapshot.value is not None:
-            frame.show_count(snapshot.value.needs_person)
+            frame.show_count(people_needed(snapshot.value))
 
     visit.watch(subjects.figures(Range.HOUR), show)
 

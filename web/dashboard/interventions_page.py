@@ -2,11 +2,10 @@
 
 from nicegui import ui
 
-from client.actions import ON_INTERVENTIONS, Action
+from client.actions import Action
 from client.interventions import OpenIntervention
 from models.saga import Intervention
-from models.steps import COMPLETE_ORDER
-from web.dashboard.actions import ActionDialog, Wish, case_obstacle, lacking_role
+from web.dashboard.actions import ActionDialog, lacking_role
 from web.dashboard.frame import framed
 from web.dashboard.live import Snapshot
 from web.dashboard.parts import Moment, Text, box, link
@@ -14,6 +13,7 @@ from web.dashboard.section import Section
 from web.dashboard.subjects import Subjects
 from web.dashboard.texts import Texts
 from web.dashboard.visit import Visit
+from web.dashboard.waiting import Waiting, WaitingCase
 
 
 class InterventionsPage:
@@ -36,6 +36,7 @@ class InterventionsPage:
             Text("p", words("interventions.lead"), "lead")
             if lacking_role(self._visit, Action.CLAIM) is not None:
                 Text("p", words("interventions.read_only"), "notice held")
+            self._untold = Section(self._build_untold, "notice warning", "p")
             self._dialog = ActionDialog(self._visit)
             self._list = box("div", "stack cases")
             with box("div", "panel nothing") as self._nothing:
@@ -45,19 +46,24 @@ class InterventionsPage:
         self._show(snapshot)
         self._visit.watch(subject, self._show)
 
-    def _show(self, snapshot: Snapshot[tuple[OpenIntervention, ...]]) -> None:
+    def _build_untold(self, reason: str | None) -> None:
+        if reason is not None:
+            Text("span", self._visit.words("interventions.parked_untold", reason=reason), "wrap")
+
+    def _show(self, snapshot: Snapshot[Waiting]) -> None:
         self._frame.show_problem(snapshot)
         if snapshot.value is None:
             return
-        cases = {(case.order_id, case.step.value): case for case in snapshot.value}
-        self._frame.show_count(len({case.order_id for case in snapshot.value}))
+        self._untold.show(snapshot.value.untold)
+        cases = {(each.case.order_id, each.case.step.value): each for each in snapshot.value.cases}
+        self._frame.show_count(len({order_id for order_id, _ in cases}))
         for key in [key for key in self._cards if key not in cases]:
             self._cards.pop(key).element.delete()
-        for key, case in cases.items():
+        for key, each in cases.items():
             if key not in self._cards:
                 with self._list:
-                    self._cards[key] = Case(self._visit.words, self._dialog, case)
-            self._cards[key].show(case)
+                    self._cards[key] = Case(self._visit.words, self._dialog, each.case)
+            self._cards[key].show(each)
         self._nothing.set_visibility(not cases)
 
 
@@ -68,29 +74,24 @@ class Case:
         self._words = words
         self._dialog = dialog
         self._order_id = case.order_id
-        self._step = case.step
         with box("section", "panel case") as self.element:
             self.element.props["data-order"] = case.order_id
             with box("div", "case-head"):
                 ui.icon("front_hand")
-                forward = case.step is COMPLETE_ORDER.step
-                Text("h2", words.named("step" if forward else "undo", case.step))
+                Text("h2", words.call_at(case.step))
                 link(case.order_id, f"/orders/{case.order_id}", "mono wrap")
             self._facts = Section(self._build_facts, "case-facts")
             self._buttons = Section(self._build_buttons, "buttons")
 
-    def show(self, case: OpenIntervention) -> None:
+    def show(self, waiting: WaitingCase) -> None:
         """Show what is known now."""
-        self._facts.show(case)
-        known = Intervention.model_validate(case.model_dump())
-        self._buttons.show(
-            tuple(
-                (action, case_obstacle(self._words, action, known)) for action in ON_INTERVENTIONS
-            )
-        )
+        self._facts.show(waiting)
+        # What cannot change what can be done is left out, so that the buttons stay.
+        kept = {"attempts": 0, "last_error": "", "alerted": False}
+        self._buttons.show(Intervention.model_validate(waiting.case.model_dump() | kept))
 
-    def _build_facts(self, case: OpenIntervention) -> None:
-        words = self._words
+    def _build_facts(self, waiting: WaitingCase) -> None:
+        words, case = self._words, waiting.case
         with box("p", "soft small case-line"):
             Text("span", case.compensation, "mono code")
             Moment(case.since, words.with_moment("interventions.since"))
@@ -102,18 +103,20 @@ class Case:
             Text("span", case.last_error)
         with box("p", "title wrap"):
             self._who(case)
+        if waiting.order_ended:
+            Text("p", words("interventions.order_ended"), "soft")
 
     def _who(self, case: OpenIntervention) -> None:
         words = self._words
         if case.claimed_by is not None:
             Text("span", words("interventions.claimed", name=case.claimed_by))
         elif not case.machine_tries:
-            Text("span", words("interventions.refused"))
+            parked = case.dead_letter is not None
+            Text("span", words("interventions.parked" if parked else "interventions.refused"))
         elif case.next_attempt_at is None:
             Text("span", words("interventions.tries_now"))
         else:
             Moment(case.next_attempt_at, words.with_moment("interventions.tries_at"))
 
-    def _build_buttons(self, possible: tuple[tuple[Action, str | None], ...]) -> None:
-        for action, obstacle in possible:
-            self._dialog.button(Wish(action, self._order_id, self._step), obstacle)
+    def _build_buttons(self, case: Intervention) -> None:
+        self._dialog.case_buttons(self._order_id, case)

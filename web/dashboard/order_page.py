@@ -2,11 +2,11 @@
 
 from nicegui import ui
 
-from client.actions import ON_INTERVENTIONS, Action
+from client.actions import Action
 from client.views import OrderDetails, StepRun
 from models.saga import Hold, Intervention, SagaKind, SagaState, SagaStatus
-from models.steps import COMPLETE_ORDER, ErrorCode
-from web.dashboard.actions import ActionDialog, Wish, case_obstacle, order_obstacle
+from models.steps import ErrorCode
+from web.dashboard.actions import ActionDialog, Wish, order_obstacle
 from web.dashboard.facts import build_facts, build_items, build_resolutions
 from web.dashboard.frame import framed, watch_count
 from web.dashboard.live import Snapshot
@@ -36,6 +36,7 @@ class OrderPage:
             self._dialog = ActionDialog(self._visit)
             self._heading()
             self._meaning = Section(self._build_meaning, "meaning", "p")
+            self._nobody_decides = Section(self._build_nobody_decides, "meaning", "p")
             self._progress = Section(self._build_progress, "whole-progress")
             self._unknown = Section(self._build_unknown, "panel nothing")
             self._notices()
@@ -80,6 +81,8 @@ class OrderPage:
         self._link.show(details.workflow_url)
         self._meaning.show(state.status)
         self._progress.show((state.status, state.progress))
+        choreographed = state.kind is SagaKind.CHOREOGRAPHED
+        self._nobody_decides.show(choreographed and not state.status.ended)
         self._incomplete.show(not details.complete)
         self._held.show(state.held)
         self._interventions.show(tuple(state.interventions))
@@ -128,6 +131,10 @@ class OrderPage:
         meter(self._words("order.progress"), status, percent)
         Text("span", f"{percent}%", "soft small")
 
+    def _build_nobody_decides(self, so: bool) -> None:
+        if so:
+            Text("span", self._words("action.nobody_decides"))
+
     def _build_unknown(self, missing: bool) -> None:
         if missing:
             Text("h2", self._words("order.unknown", order_id=self._order_id))
@@ -152,17 +159,16 @@ class OrderPage:
             with box("section", "notice person"):
                 ui.icon("front_hand")
                 with box("div"):
-                    forward = case.step is COMPLETE_ORDER.step
-                    name = self._words.named("step" if forward else "undo", case.step)
+                    name = self._words.call_at(case.step)
                     Text("h2", f"{self._words('order.person')}: {name}")
                     Text("p", case.last_error, "wrap")
                     if case.claimed_by is not None:
                         claimed = self._words("interventions.claimed", name=case.claimed_by)
                         Text("p", claimed, "title wrap")
+                    if case.dead_letter is not None:
+                        Text("p", self._words("interventions.parked"), "title wrap")
                     with box("div", "buttons"):
-                        for action in ON_INTERVENTIONS:
-                            obstacle = case_obstacle(self._words, action, case)
-                            self._dialog.button(Wish(action, self._order_id, case.step), obstacle)
+                        self._dialog.case_buttons(self._order_id, case)
 
     def _build_error(self, shown: tuple[ErrorCode | None, str | None]) -> None:
         code, message = shown

@@ -14,6 +14,7 @@ from web.dashboard.parts import Text, box, duration, link, percent
 from web.dashboard.subjects import Subjects
 from web.dashboard.texts import Texts
 from web.dashboard.visit import Visit
+from web.dashboard.waiting import people_needed
 
 
 class Card:
@@ -58,7 +59,7 @@ class Cards:
         self._average.show(duration(words, figures.average_seconds))
         per_hour = figures.throughput_per_hour
         self._throughput.show(f"{per_hour:,.0f}" if per_hour >= 100 else f"{per_hour:.1f}")
-        person = figures.needs_person
+        person = people_needed(figures)
         self._person.show(
             none if person is None else f"{person:,}",
             words("figures.person_some" if person else "figures.person_none"),
@@ -105,7 +106,7 @@ class Overview:
     def _show_figures(self, snapshot: Snapshot[Figures]) -> None:
         self._frame.show_problem(snapshot)
         if snapshot.value is not None:
-            self._frame.show_count(snapshot.value.needs_person)
+            self._frame.show_count(people_needed(snapshot.value))
             self._cards.show(snapshot.value)
             for chart in self._charts:
                 chart.show(snapshot.value)

@@ -10,6 +10,7 @@ from nicegui.element import Element
 
 from client.documents import DocumentError, parse_order
 from models.order import Order
+from models.saga import SagaKind
 from models.steps import (
     CREATE_SHIPMENT,
     DEDUCT_POINTS,
@@ -58,7 +59,7 @@ class PlacePage:
             Text("p", words("place.lead"), "lead")
             with box("form", "stack form") as form:
                 form.props["novalidate"] = True
-                self._demonstration()
+                self._how()
                 self._item_fields()
                 self._customer_fields()
                 self._payment_fields()
@@ -72,9 +73,20 @@ class PlacePage:
                 self._say(words("place.forbidden"))
         watch_count(self._visit, frame, self._subjects)
 
+    def _how(self) -> None:
+        words = self._words
+        with self._group("place.how"), box("div", "two"):
+            choices = {each.value: words.named("kind", each) for each in SagaKind}
+            self._kind = choice_field(
+                words("place.kind"),
+                choices,
+                SagaKind.ORCHESTRATED.value,
+                hint=words("place.kind_hint"),
+            )
+            if self._visit.context.demonstration:
+                self._demonstration()
+
     def _demonstration(self) -> None:
-        if not self._visit.context.demonstration:
-            return
         words = self._words
         stuck = {step.compensation.activity: words.named("undo", step.step) for step in STUCK}
         choices = {
@@ -82,13 +94,9 @@ class PlacePage:
             **{step.activity: words.named("step", step.step) for step in FAILING},
             **{name: words("place.failing_undo", undo=undo) for name, undo in stuck.items()},
         }
-        with self._group("place.demonstration"):
-            self._failing = choice_field(
-                words("place.failing"),
-                choices,
-                NOTHING_FAILS,
-                hint=words("place.failing_hint"),
-            )
+        self._failing = choice_field(
+            words("place.failing"), choices, NOTHING_FAILS, hint=words("place.failing_hint")
+        )
 
     def _item_fields(self) -> None:
         with self._group("place.items"):
@@ -167,7 +175,7 @@ class PlacePage:
             return
         able(self._send, self._words("place.placing"))
         try:
-            await self._visit.context.backend.tools.sagas.place(order)
+            await self._visit.context.backend.tools.sagas.place(order, SagaKind(self._kind.value))
         except CommandError as error:
             self._say(self._words("place.problem"), str(error))
             able(self._send, None)

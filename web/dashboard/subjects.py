@@ -2,10 +2,10 @@
 
 from client.board import Board
 from client.errors import UnknownOrder
-from client.interventions import OpenIntervention
 from client.views import Figures, OrderDetails, OrderFilter, OrderPage, Range
 from web.context import WebContext
 from web.dashboard.live import Subject
+from web.dashboard.waiting import Waiting, read_waiting
 
 FIGURES_PAUSE = 10.0
 """Seconds. Over many orders figures cost much, and a few orders more hardly change them."""
@@ -49,10 +49,10 @@ class Subjects:
 
         return Subject(("details", order_id), read, missing=UnknownOrder)
 
-    def interventions(self) -> Subject[tuple[OpenIntervention, ...]]:
+    def interventions(self) -> Subject[Waiting]:
         """All that waits for a person."""
 
-        async def read() -> tuple[OpenIntervention, ...]:
-            return tuple(await self._board.interventions())
+        async def read() -> Waiting:
+            return await read_waiting(self._context.backend.tools.sagas)
 
         return Subject("interventions", read)

@@ -47,6 +47,12 @@ class Texts:
         entry = TABLE[section].get(name)
         return name if entry is None else entry[self.language]
 
+    def call_at(self, step: str) -> str:
+        """The plain words for what may need a person at a step: its undo, or itself if it has
+        none.
+        """
+        return self.named("undo" if step in TABLE["undo"] else "step", step)
+
     def section(self, section: str) -> dict[str, str]:
         """All texts of a section, for a component that fills them in in the browser."""
         return {name: entry[self.language] for name, entry in TABLE[section].items()}

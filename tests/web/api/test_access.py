@@ -36,6 +36,7 @@ ROUTES = [
     Route("GET", "/api/orders", None, Role.VIEWER, {200}),
     Route("GET", ORDER, None, Role.VIEWER, {404}),
     Route("GET", "/api/interventions", None, Role.VIEWER, {200}),
+    Route("GET", "/api/dead-letters", None, Role.VIEWER, {200}),
     Route("GET", "/api/metrics?range=1h", None, Role.VIEWER, {200}),
     Route("POST", "/api/orders", {}, Role.CUSTOMER_SERVICE, {422}),
     Route("POST", f"{ORDER}/cancel", REASON, Role.CUSTOMER_SERVICE, {404}),
@@ -50,6 +51,13 @@ ROUTES = [
             {404},
         )
         for action in ("claim", "retry", "resolve", "abandon")
+    ),
+    Route(
+        "POST",
+        "/api/dead-letters/redrive",
+        REASON | {"reaction_id": "order-NOBODYS/OrderPlaced/orders"},
+        Role.OPERATOR,
+        {404},
     ),
 ]
 CALLERS: dict[str, dict[str, str]] = {

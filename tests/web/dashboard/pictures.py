@@ -17,6 +17,7 @@ from playwright.async_api import Browser, async_playwright
 from sqlalchemy import insert
 
 from benchmarks.ended_orders import Rows, SampleOrder
+from models.saga import SagaKind
 from models.steps import Service
 from runtime.settings import Settings
 from services.database import Database
@@ -39,6 +40,8 @@ ENGLISH: dict[str, Any] = {"locale": "en-GB", "timezone_id": "Europe/London"}
 KOREAN: dict[str, Any] = {"locale": "ko-KR", "timezone_id": "Asia/Seoul"}
 # Ids as a shop makes them; the faults know these orders by their whole id.
 UNDONE, NO_STOCK_BACK, NO_REFUND = "ORD-7c41d09be2", "ORD-90b3f6a71c", "ORD-1fe8a45d03"
+PARKED = "ORD-58d2c7e914"
+"""Choreographed."""
 RETRIED = ("ORD-b26c03e8f5", "ORD-4d9a71c6e0")
 SLOW = ("ORD-e5710bd42a", "ORD-03c8f9a6b7")
 FAULTS: list[dict[str, Any]] = [
@@ -48,6 +51,8 @@ FAULTS: list[dict[str, Any]] = [
     {"operation": "reserve_inventory", "kind": "fail", "order_id": NO_REFUND, "times": 2},
     {"operation": "create_shipment", "kind": "refuse", "order_id": NO_REFUND},
     {"operation": "refund_payment", "kind": "refuse", "order_id": NO_REFUND},
+    {"operation": "create_shipment", "kind": "refuse", "order_id": PARKED},
+    {"operation": "refund_payment", "kind": "refuse", "order_id": PARKED},
     *(
         {"operation": "process_payment", "kind": "fail", "order_id": order_id, "times": -1}
         for order_id in RETRIED
@@ -118,6 +123,7 @@ async def take_all(premises: Premises, camera: Photographer) -> None:
     for order_id in (NO_STOCK_BACK, NO_REFUND):
         await premises.until_stuck(await place(premises, 5, order_id))
     await place(premises, 6)
+    await premises.until_stuck(await place(premises, 10, PARKED, SagaKind.CHOREOGRAPHED))
     for order_id in RETRIED:
         await place(premises, 7, order_id)
     await asyncio.sleep(10)
@@ -127,6 +133,8 @@ async def take_all(premises: Premises, camera: Photographer) -> None:
     await camera.take("dashboard-ko", "/", DESKTOP, KOREAN)
     await camera.take("dashboard-phone", "/", PHONE, ENGLISH)
     await camera.take("dashboard-phone-ko", "/", PHONE, KOREAN)
+    page = f"/orders/{PARKED}"
+    await camera.take("order-choreographed", page, DESKTOP, ENGLISH, whole=True)
     for suffix, language in (("", ENGLISH), ("-ko", KOREAN)):
         await camera.take(f"order{suffix}", f"/orders/{NO_REFUND}", DESKTOP, language)
         await camera.take(f"order-phone{suffix}", f"/orders/{UNDONE}", PHONE, language)
@@ -135,13 +143,18 @@ async def take_all(premises: Premises, camera: Photographer) -> None:
         await camera.take(f"place{suffix}", "/place", DESKTOP, language)
 
 
-async def place(premises: Premises, number: int, order_id: str | None = None) -> str:
+async def place(
+    premises: Premises,
+    number: int,
+    order_id: str | None = None,
+    kind: SagaKind = SagaKind.ORCHESTRATED,
+) -> str:
     """Place an order of some customer."""
     item = {"product_id": "PROD-789", "quantity": 1 + number * 7 % 4, "price": 50.0}
     changes: dict[str, Any] = {"items": [item], "customer_id": f"CUST-{137 + number * 211 % 700}"}
     if order_id is not None:
         changes["order_id"] = order_id
-    return await premises.place(**changes, points_to_use=0)
+    return await premises.place(saga=kind, **changes, points_to_use=0)
 
 
 async def main() -> None:

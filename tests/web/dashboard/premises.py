@@ -20,7 +20,7 @@ from typing import Any
 from client.documents import parse_order
 from client.records import Records
 from client.sagas import Sagas
-from models.saga import SagaState
+from models.saga import SagaKind, SagaState
 from runtime.connection import connect, embedded_server
 from runtime.settings import Settings
 from tests.starter.programs import ROOT, environment
@@ -37,6 +37,7 @@ FAULTS = [
     {"operation": "process_payment", "kind": "refuse", "order_id": "STUCK-*"},
     {"operation": "release_inventory", "kind": "refuse", "order_id": "STUCK-*", "times": -1},
     {"operation": "create_shipment", "kind": "refuse", "order_id": "UNDONE-*"},
+    {"operation": "send_notification", "kind": "refuse", "order_id": "QUIET-*"},
 ]
 DEMONSTRATION = ROOT / "examples" / "demonstration-faults.json"
 
@@ -125,7 +126,9 @@ class Premises:
     sagas: Sagas
     web: Web
 
-    async def place(self, kind: str = "ORD", **changes: Any) -> str:
+    async def place(
+        self, kind: str = "ORD", saga: SagaKind = SagaKind.ORCHESTRATED, **changes: Any
+    ) -> str:
         """Place an order that meets the fault of this kind; its id."""
         document = {
             "order_id": f"{kind}-{uuid.uuid4().hex[:10]}",
@@ -136,7 +139,7 @@ class Premises:
             "shipping_address": "1 Main Street, Springfield",
         } | changes
         order = parse_order(json.dumps(document).encode())
-        await self.sagas.place(order)
+        await self.sagas.place(order, saga)
         return order.order_id
 
     async def until(self, order_id: str, status: str) -> SagaState:
