@@ -2,15 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-from temporalio.api.common.v1 import SearchAttributes, WorkflowExecution
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     DescribeWorkflowExecutionResponse,
 )
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey, SearchAttributeValueType
-from temporalio.converter import decode_typed_search_attributes
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
+
+_CONVERTER = DataConverter.default.payload_converter
+"""Search attributes are always plain JSON, whatever the client's own converter does."""
 
 
 class Description:
@@ -63,9 +66,12 @@ async def described(client: Client, workflow_id: str, patience: timedelta) -> De
 def attribute(
     description: AnyDescription, key: SearchAttributeKey[SearchAttributeValueType]
 ) -> SearchAttributeValueType | None:
-    """One search attribute; None if the workflow has none of that name and type."""
+    """A text, a number or a truth value among the search attributes; None where there is none."""
     found = description.raw_info.search_attributes.indexed_fields
     if key.name not in found:
         return None
-    wanted = SearchAttributes(indexed_fields={key.name: found[key.name]})
-    return decode_typed_search_attributes(wanted).get(key)
+    value = _CONVERTER.from_payload(found[key.name])
+    if isinstance(value, list) and len(value) == 1:  # as some stores of Temporal's keep them
+        [value] = value
+    fits = isinstance(value, key.origin_value_type)
+    return value if fits else None
