@@ -10,11 +10,11 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
-    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowHandle,
 )
 
+from client.description import AnyDescription
 from client.errors import NoWorker
 from client.observation import WaitingTask, waiting_tasks
 from client.reactions import Reactions
@@ -42,7 +42,7 @@ class Attendance:
         self.client = client
         self._since: dict[tuple[str, WaitingTask], float] = {}
 
-    async def check(self, *descriptions: WorkflowExecutionDescription) -> None:
+    async def check(self, *descriptions: AnyDescription) -> None:
         """Raises `NoWorker` when a task has waited too long in a queue that nobody polls."""
         now = time.monotonic()
         waiting = [(each.id, task) for each in descriptions for task in waiting_tasks(each)]

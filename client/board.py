@@ -175,7 +175,7 @@ class Board:
         with contextlib.suppress(RPCError):
             found = await newest_running(self._sagas.client, only, _MOST_WAITING, None)
             waits = await asyncio.gather(
-                *(self._live.waiting_since(order_id_of(execution.id)) for execution in found)
+                *(self._live.waiting_since(order_id_of(place.saga_id)) for place in found)
             )
             return min((since for since in waits if since is not None), default=None)
         return None

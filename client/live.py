@@ -5,15 +5,16 @@ from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
 
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.attendance import RPC_TIMEOUT
+from client.description import AnyDescription, Description, described
 from client.observation import PendingCall, pending_calls
 from client.reactions import Reactions
 from client.records import Records
 from client.rows import Facts, LiveSaga, recorded_row
-from client.running import RunningSagas, order_id_of
+from client.running import saga_id as saga_id_of
 from client.step_runs import waiting_since
 from client.timeline import CALLS, Call, Story, read_story
 from client.views import OrderRow
@@ -29,14 +30,13 @@ class LiveOrders:
     def __init__(self, client: Client, records: Records) -> None:
         self._client = client
         self._records = records
-        self._running = RunningSagas(client)
         self._places = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._stories: OrderedDict[str, tuple[int, Story]] = OrderedDict()
 
     async def row(self, saga_id: str, listed: ListedOrder | None) -> OrderRow | None:
         """The saga's row; None if it is neither in Temporal nor recorded."""
         async with self._places:
-            description = await self._running.describe(order_id_of(saga_id))
+            description = await described(self._client, saga_id, RPC_TIMEOUT)
             if description is None:
                 return _lost(listed) if listed else None
             if description.status is not WorkflowExecutionStatus.RUNNING:
@@ -55,14 +55,12 @@ class LiveOrders:
     async def waiting_since(self, order_id: str) -> datetime | None:
         """Since when the order has needed a person; None if it does not (any more)."""
         async with self._places:
-            description = await self._running.describe(order_id)
+            description = await described(self._client, saga_id_of(order_id), RPC_TIMEOUT)
             if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
                 return None
             return waiting_since(await self.story(description))
 
-    async def under_way(
-        self, description: WorkflowExecutionDescription
-    ) -> tuple[Story, tuple[PendingCall, ...]]:
+    async def under_way(self, description: AnyDescription) -> tuple[Story, tuple[PendingCall, ...]]:
         """What the saga did so far, and the calls under way.
 
         A choreographed order's own workflow makes none; those of its reactions are told here.
@@ -78,7 +76,7 @@ class LiveOrders:
         pending = tuple(call for each in (description, *reactions) for call in pending_calls(each))
         return replace(story, calls=[*story.calls, *begun]), pending
 
-    async def story(self, description: WorkflowExecutionDescription) -> Story:
+    async def story(self, description: AnyDescription) -> Story:
         """What the workflow did so far; empty when Temporal has just forgotten it."""
         kept = self._stories.get(description.run_id)
         if kept is None or kept[0] != description.history_length:
@@ -89,9 +87,7 @@ class LiveOrders:
             self._stories.popitem(last=False)
         return kept[1]
 
-    async def _reactions(
-        self, description: WorkflowExecutionDescription
-    ) -> list[WorkflowExecutionDescription]:
+    async def _reactions(self, description: AnyDescription) -> list[Description]:
         return await Reactions(self._client).running(description)
 
     async def _story_for(self, saga: LiveSaga, listed: ListedOrder | None) -> Story:
@@ -99,7 +95,7 @@ class LiveOrders:
             return Story()
         return await self.story(saga.description)
 
-    async def _read(self, description: WorkflowExecutionDescription) -> Story:
+    async def _read(self, description: AnyDescription) -> Story:
         handle = self._client.get_workflow_handle(description.id, run_id=description.run_id)
         try:
             events = [event async for event in handle.fetch_history_events(rpc_timeout=RPC_TIMEOUT)]
@@ -109,9 +105,7 @@ class LiveOrders:
             raise
         return await read_story(events, self._client.data_converter)
 
-    async def _ended(
-        self, description: WorkflowExecutionDescription, saga_id: str
-    ) -> OrderRow | None:
+    async def _ended(self, description: AnyDescription, saga_id: str) -> OrderRow | None:
         """It ended while we looked, or somebody ended it in Temporal, past the saga."""
         listed = (await self._records.of([saga_id])).get(saga_id)
         if listed is not None and listed.record.state is not None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TaskQueueType
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import WorkflowExecutionDescription
 
+from client.description import AnyDescription
 from models.saga import SagaState
 from models.steps import OPERATIONS, Service
 
@@ -44,7 +44,7 @@ class WaitingTask:
     """The same as long as it is the same task."""
 
 
-def pending_calls(description: WorkflowExecutionDescription) -> tuple[PendingCall, ...]:
+def pending_calls(description: AnyDescription) -> tuple[PendingCall, ...]:
     """The calls under way, and which attempt each is at."""
     return tuple(
         PendingCall(
@@ -61,7 +61,7 @@ def pending_calls(description: WorkflowExecutionDescription) -> tuple[PendingCal
     )
 
 
-def waiting_tasks(description: WorkflowExecutionDescription) -> Iterator[WaitingTask]:
+def waiting_tasks(description: AnyDescription) -> Iterator[WaitingTask]:
     """The tasks that any worker could take at once."""
     raw = description.raw_description
     task = raw.pending_workflow_task

@@ -1,10 +1,10 @@
 """The list of orders, ended and under way, newest first and page by page."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 
 from client.cursor import encoded
 from client.live import LiveOrders
@@ -25,20 +25,15 @@ class _Candidate:
     """An order that may be listed, at its place in the list."""
 
     place: Cursor
-    listed: ListedOrder | None
     runs: bool
     """By Temporal's list, which lags a little."""
-
-    @property
-    def must_be_looked_at(self) -> bool:
-        """Whether its record does not tell how it stands."""
-        return self.runs or self.listed is None or self.listed.record.state is None
 
 
 class OrderPages:
     """Merges the records with Temporal's list of running sagas.
 
-    Two lists in one order: the newest of both together are among the newest of each.
+    Two lists in one order: the newest of both together are among the newest of each. Both tell
+    only which orders there are; read are those that come to stand on the page.
     """
 
     def __init__(self, client: Client, records: Records, live: LiveOrders) -> None:
@@ -52,7 +47,7 @@ class OrderPages:
         for _ in range(_ROUNDS):
             candidates = await self._candidates(only, limit, after)
             part = candidates[: limit - len(rows)]
-            looked_at = await asyncio.gather(*(self._row(each) for each in part))
+            looked_at = await self._rows(part)
             rows += [row for row in looked_at if row is not None and _passes(row, only)]
             after = part[-1].place if len(part) < len(candidates) else None
             if after is None or len(rows) == limit:
@@ -66,45 +61,45 @@ class OrderPages:
         recorded, running = await asyncio.gather(
             self._recorded(only, limit + 1, after), self._running(only, limit + 1, after)
         )
-        unlisted = running.keys() - recorded.keys()
-        others = await self._records.of(unlisted) if unlisted else {}
-        found = [
-            _Candidate(listed.record.cursor, listed, runs=saga_id in running)
-            for saga_id, listed in recorded.items()
-        ]
-        found += [
-            _Candidate(Cursor(running[saga_id].start_time, saga_id), others.get(saga_id), runs=True)
-            for saga_id in unlisted
-            if not _has_a_place_of_its_own(others.get(saga_id), only)
-        ]
-        return sorted(found, key=lambda each: each.place, reverse=True)
+        places = {place.saga_id: place for place in recorded}
+        unlisted = [place for place in running if place.saga_id not in places]
+        # A workflow that was reset has started later than its order was placed: where the records
+        # list it, now or on another page, it has its place by them.
+        elsewhere: Collection[str] = ()
+        if unlisted and _are_in_records(only):
+            elsewhere = await self._records.of(place.saga_id for place in unlisted)
+        places |= {place.saga_id: place for place in unlisted if place.saga_id not in elsewhere}
+        run = {place.saga_id for place in running}
+        newest_first = sorted(places.values(), reverse=True)
+        return [_Candidate(place, runs=place.saga_id in run) for place in newest_first]
 
-    async def _recorded(
-        self, only: OrderFilter, limit: int, after: Cursor | None
-    ) -> Mapping[str, ListedOrder]:
+    async def _recorded(self, only: OrderFilter, limit: int, after: Cursor | None) -> list[Cursor]:
         if not _are_in_records(only):
-            return {}
+            return []
         records = RecordFilter(
             status=only.status,
             order_id=only.order_id,
             customer_id=only.customer_id,
             kind=only.kind,
         )
-        found = await self._records.page(records, limit, after)
-        return {listed.record.saga_id: listed for listed in found}
+        return await self._records.places(records, limit, after)
 
-    async def _running(
-        self, only: OrderFilter, limit: int, after: Cursor | None
-    ) -> Mapping[str, WorkflowExecution]:
+    async def _running(self, only: OrderFilter, limit: int, after: Cursor | None) -> list[Cursor]:
         if only.status is not None and only.status.ended and only.step is None:
-            return {}
-        found = await newest_running(self._client, only, limit, after)
-        return {execution.id: execution for execution in found}
+            return []
+        return await newest_running(self._client, only, limit, after)
 
-    async def _row(self, candidate: _Candidate) -> OrderRow | None:
-        if candidate.listed is not None and not candidate.must_be_looked_at:
-            return recorded_row(candidate.listed)
-        return await self._live.row(candidate.place.saga_id, candidate.listed)
+    async def _rows(self, part: Sequence[_Candidate]) -> list[OrderRow | None]:
+        listed = await self._records.of(each.place.saga_id for each in part)
+        return await asyncio.gather(
+            *(self._row(each, listed.get(each.place.saga_id)) for each in part)
+        )
+
+    async def _row(self, candidate: _Candidate, listed: ListedOrder | None) -> OrderRow | None:
+        """From the record where that tells how the order stands."""
+        if not candidate.runs and listed is not None and listed.record.state is not None:
+            return recorded_row(listed)
+        return await self._live.row(candidate.place.saga_id, listed)
 
 
 def _are_in_records(only: OrderFilter) -> bool:
@@ -112,14 +107,6 @@ def _are_in_records(only: OrderFilter) -> bool:
     if only.step is not None or only.needs_operator:
         return False
     return only.status is None or only.status.ended
-
-
-def _has_a_place_of_its_own(listed: ListedOrder | None, only: OrderFilter) -> bool:
-    """Whether the records list it, now or on another page.
-
-    A workflow that was reset has started later than its order was placed.
-    """
-    return listed is not None and _are_in_records(only)
 
 
 def _passes(row: OrderRow, only: OrderFilter) -> bool:

@@ -4,12 +4,9 @@ import asyncio
 import time
 from datetime import timedelta
 
-from temporalio.client import (
-    Client,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-)
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from client.description import AnyDescription, Description, described
 
 TRACKER, REACTION = "OrderTracker", "Reaction"
 """Wire names."""
@@ -36,9 +33,7 @@ class Reactions:
         self._listed_of = ""
         self._listed_at = 0.0
 
-    async def running(
-        self, tracker: WorkflowExecutionDescription
-    ) -> list[WorkflowExecutionDescription]:
+    async def running(self, tracker: AnyDescription) -> list[Description]:
         """Those that run now, as far as the list knows; none for an orchestrated order."""
         if tracker.workflow_type != TRACKER:
             return []
@@ -48,18 +43,11 @@ class Reactions:
             found = self._client.list_workflows(query, rpc_timeout=_RPC_TIMEOUT)
             self._listed = [execution.id async for execution in found]
             self._listed_of, self._listed_at = tracker.id, time.monotonic()
-        described = await asyncio.gather(*(self._describe(each) for each in self._listed))
+        found_now = await asyncio.gather(
+            *(described(self._client, each, _RPC_TIMEOUT) for each in self._listed)
+        )
         return [
             each
-            for each in described
+            for each in found_now
             if each is not None and each.status is WorkflowExecutionStatus.RUNNING
         ]
-
-    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
-        try:
-            handle = self._client.get_workflow_handle(workflow_id)
-            return await handle.describe(rpc_timeout=_RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None  # Forgotten since it was listed.
-            raise

@@ -50,9 +50,9 @@ class Records:
         """The newest records (of a status), newest first."""
         return await self._records.list(status, limit) if self._there() else []
 
-    async def page(self, only: RecordFilter, limit: int, after: Cursor | None) -> list[ListedOrder]:
-        """A part of the filtered list of orders, newest first."""
-        return await self._listing.page(only, limit, after) if self._there() else []
+    async def places(self, only: RecordFilter, limit: int, after: Cursor | None) -> list[Cursor]:
+        """A part of the filtered list of orders, newest first: which they are."""
+        return await self._listing.places(only, limit, after) if self._there() else []
 
     async def of(self, saga_ids: Iterable[str]) -> dict[str, ListedOrder]:
         """Those of these sagas that have a record, by saga id."""

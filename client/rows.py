@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Self
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey
 
+from client.description import AnyDescription, attribute
 from client.observation import PendingCall, pending_calls
 from client.running import KINDS, ORDER_STATUS
 from client.timeline import CALLS, Story, instant, running_name
@@ -106,14 +106,13 @@ class LiveSaga:
 
     def __init__(
         self,
-        description: WorkflowExecutionDescription,
-        reactions: Sequence[WorkflowExecutionDescription] = (),
+        description: AnyDescription,
+        reactions: Sequence[AnyDescription] = (),
     ) -> None:
         self.description = description
         self.kind = KINDS.get(description.workflow_type, SagaKind.ORCHESTRATED)
-        known = description.typed_search_attributes
-        self.status = SagaStatus(known.get(ORDER_STATUS) or SagaStatus.STARTED)
-        self.needs_operator = bool(known.get(NEEDS_OPERATOR))
+        self.status = SagaStatus(attribute(description, ORDER_STATUS) or SagaStatus.STARTED)
+        self.needs_operator = bool(attribute(description, NEEDS_OPERATOR))
         self._pending = [
             (info, call)
             for each in (description, *reactions)

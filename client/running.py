@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.attendance import PATIENCE, RPC_TIMEOUT, Attendance
+from client.description import AnyDescription
 from client.errors import NoWorker, SagaCutShort
 from client.observation import Observation, pending_calls
 from client.reactions import Reactions
@@ -129,7 +130,7 @@ class RunningSagas:
             reactions = await self._reactions.running(description)
             current = None
             if state is not None:
-                under_way = (description, *reactions)
+                under_way: tuple[AnyDescription, ...] = (description, *reactions)
                 calls = tuple(call for each in under_way for call in pending_calls(each))
                 current = Observation(state, calls)
             if current is not None and current != seen:

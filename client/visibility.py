@@ -1,8 +1,10 @@
 """Temporal's list of running sagas: found by search attribute, newest first, and counted."""
 
-from datetime import datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.attendance import RPC_TIMEOUT
@@ -10,6 +12,7 @@ from client.running import KINDS, RUNNING, saga_id
 from client.views import OrderFilter
 from models.saga import SagaStatus
 from models.steps import COMPENSATABLE, SEND_NOTIFICATION, STEPS
+from services.orders.records import Cursor
 
 _STATUSES: dict[str, tuple[SagaStatus, ...]] = {
     **{step.running: (SagaStatus.STARTED, SagaStatus.IN_PROGRESS) for step in STEPS},
@@ -42,28 +45,40 @@ def condition(only: OrderFilter, until: datetime | None = None) -> str:
 
 
 async def newest_running(
-    client: Client, only: OrderFilter, limit: int, after: tuple[datetime, str] | None
-) -> list[WorkflowExecution]:
-    """At least `limit` sagas from behind `after` (start and workflow id) on, if there are so many.
+    client: Client, only: OrderFilter, limit: int, after: Cursor | None
+) -> list[Cursor]:
+    """The places of at least `limit` sagas from behind `after` on, if there are so many.
 
     All that started at the same moment as the last one are among them, because Temporal has an
     order of its own for those.
     """
-    query = condition(only, after[0] if after else None)
-    found: list[WorkflowExecution] = []
+    query = condition(only, after.created_at if after else None)
+    found: list[Cursor] = []
     try:
-        async for execution in client.list_workflows(
-            query, page_size=limit + 1, rpc_timeout=RPC_TIMEOUT
-        ):
-            if after is not None and (execution.start_time, execution.id) >= after:
+        async for place in _listed(client, query, limit + 1):
+            if after is not None and place >= after:
                 continue
-            if len(found) >= limit and execution.start_time < found[-1].start_time:
+            if len(found) >= limit and place.created_at < found[-1].created_at:
                 break
-            found.append(execution)
+            found.append(place)
     except RPCError as error:
         if not _unprepared(error):
             raise
     return found
+
+
+async def _listed(client: Client, query: str, size: int) -> AsyncIterator[Cursor]:
+    """Where and which they are, which is all that a list needs; the SDK would decode the rest."""
+    request = ListWorkflowExecutionsRequest(namespace=client.namespace, page_size=size, query=query)
+    while True:
+        page = await client.workflow_service.list_workflow_executions(
+            request, retry=True, timeout=RPC_TIMEOUT
+        )
+        for info in page.executions:
+            yield Cursor(info.start_time.ToDatetime(UTC), info.execution.workflow_id)
+        if not page.next_page_token:
+            return
+        request.next_page_token = page.next_page_token
 
 
 async def count_running(client: Client, only: OrderFilter) -> int:

@@ -11,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from runtime.printable import printable
 from runtime.program import CommandError, ExitCode
@@ -100,6 +100,8 @@ def recorded_server(settings: Settings, record: ServerRecord) -> Server:
         address=record.address,
         found=Found.EMBEDDED,
         web_ui=settings.web_ui_url or f"http://{record.ui_address}",
+        # Between processes of one machine, compressing costs more than it saves.
+        options={"grpc_compression": GrpcCompression.NONE},
     )
 
 

@@ -42,18 +42,25 @@ class OrderListing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(
+    async def places(
         self, only: RecordFilter, limit: int, after: Cursor | None = None
-    ) -> list[ListedOrder]:
-        """At most `limit` orders that pass the filter, newest first, from behind `after` on."""
+    ) -> list[Cursor]:
+        """At most `limit` orders that pass the filter, newest first, from behind `after` on.
+
+        Where and which they are; `of` reads those of them that are shown.
+        """
         async with self._database.reading() as connection:
             few = only.order_id is not None and await _are_few(connection, only.order_id)
             query = listing_query(only, limit, after, few=few)
-            return [_listed(row) for row in await connection.execute(query)]
+            return [Cursor(row.created_at, row.saga_id) for row in await connection.execute(query)]
 
     async def of(self, saga_ids: Iterable[str]) -> dict[str, ListedOrder]:
         """Those of these sagas that have a record, by saga id."""
-        query = _listed_columns().where(saga_records.c.saga_id.in_(list(saga_ids)))
+        query = (
+            select(saga_records, orders.c.currency, orders.c.total_amount, orders.c.amount_charged)
+            .join(orders, orders.c.order_id == saga_records.c.order_id)
+            .where(saga_records.c.saga_id.in_(list(saga_ids)))
+        )
         async with self._database.reading() as connection:
             found = [_listed(row) for row in await connection.execute(query)]
         return {each.record.saga_id: each for each in found}
@@ -62,16 +69,14 @@ class OrderListing:
 def listing_query(
     only: RecordFilter, limit: int, after: Cursor | None, *, few: bool = False
 ) -> Select[Any]:
-    """What `page` asks the store. `few`: the beginning of the order's id selects few records.
+    """What `places` asks the store. `few`: the beginning of the order's id selects few records.
 
     The most telling filter is the one to find records by. The others are written so that no
     index fits them: the planners cannot know how many orders a customer or a status has.
     """
     place = (saga_records.c.created_at, saga_records.c.saga_id)
     order = [column.desc() for column in place]
-    query = _listed_columns().order_by(*order).limit(limit)
-    conditions = list(_conditions(only, few=few))
-    query = query.where(*conditions)
+    query = select(*place).where(*_conditions(only, few=few)).order_by(*order).limit(limit)
     if after is not None:
         query = query.where(tuple_(*place) < tuple_(*after))
     return query
@@ -106,12 +111,6 @@ async def _are_few(connection: Connection, prefix: str) -> bool:
     some = select(saga_records.c.order_id).where(_begins(prefix)).limit(FEW).subquery()
     count = await connection.scalar(select(func.count()).select_from(some))
     return int(count) < FEW
-
-
-def _listed_columns() -> Select[Any]:
-    return select(
-        saga_records, orders.c.currency, orders.c.total_amount, orders.c.amount_charged
-    ).join(orders, orders.c.order_id == saga_records.c.order_id)
 
 
 def _listed(row: Row[Any]) -> ListedOrder:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import update
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
@@ -13,7 +15,9 @@ from client.running import RUNNING
 from client.views import OrderFilter, OrderRow
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
-from models.steps import Step
+from models.steps import Service, Step
+from services.database import Database
+from services.orders.tables import saga_records
 from tests.board.conftest import KIM, Premises
 from workflows.order_saga import OrderSaga
 
@@ -177,6 +181,22 @@ async def test_pages_lose_and_double_nothing_while_orders_come_in_and_end(
         await shop.place(shop.house.order("later"))
         shop.house.heal(orders[0])
     assert found == [order.order_id for order in reversed(orders)]
+
+
+async def test_an_order_behind_the_page_is_not_read(shop: Premises) -> None:
+    behind, shown = shop.house.order("behind"), shop.house.order("shown")
+    await shop.place(behind, shown)
+    for order in (behind, shown):
+        await shop.row(order, lambda row: row.ended_at is not None)
+    store = Database(shop.split.settings.database_url_for(Service.ORDERS))
+    async with store.transaction() as connection:
+        record = saga_records.c.order_id == behind.order_id
+        await connection.execute(update(saga_records).where(record).values(state={}))
+    await store.close()
+    page = await shop.board.page(OrderFilter(), limit=1)
+    assert [row.order_id for row in page.orders] == [shown.order_id]
+    with pytest.raises(ValidationError):
+        await shop.board.page(OrderFilter(), limit=1, cursor=page.next_cursor)
 
 
 async def test_sparse_filters_go_on_behind_a_page_that_is_not_full(shop: Premises) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from temporalio.service import GrpcCompression
 
 from runtime.connection import NotReachable, connect, find_server
 from runtime.embedded import EmbeddedServer
@@ -74,6 +75,8 @@ async def test_finds_the_embedded_server_before_the_default_address_and_after_se
         assert found.found == Found.EMBEDDED
         assert found.web_ui is not None
         assert found.web_ui.startswith("http://127.0.0.1:")
+        options = (await connect(found)).service_client.config
+        assert options.grpc_compression is GrpcCompression.NONE
         monkeypatch.setenv("TEMPORAL_ADDRESS", NOBODY)
         configured = await find_server(settings)
         assert configured is not None
@@ -88,6 +91,7 @@ async def test_connects_to_a_configured_server(
     assert found is not None
     client = await connect(found)
     assert client.namespace == "default"
+    assert client.service_client.config.grpc_compression is GrpcCompression.GZIP
 
 
 async def test_reads_the_profile_of_a_configuration_file(

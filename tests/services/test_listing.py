@@ -55,9 +55,9 @@ async def listed(listing: OrderListing, only: RecordFilter, size: int) -> list[s
     """Page by page to the end."""
     found: list[str] = []
     after: Cursor | None = None
-    while page := await listing.page(only, size, after):
-        found += [each.record.saga_id for each in page]
-        after = page[-1].record.cursor
+    while page := await listing.places(only, size, after):
+        found += [each.saga_id for each in page]
+        after = page[-1]
     return found
 
 
@@ -87,9 +87,9 @@ async def test_orders_that_come_in_meanwhile_neither_repeat_nor_hide_others(
     await fill(store, first)
     listing, found = OrderListing(store), list[str]()
     after: Cursor | None = None
-    while page := await listing.page(RecordFilter(), 50, after):
-        found += [each.record.saga_id for each in page]
-        after = page[-1].record.cursor
+    while page := await listing.places(RecordFilter(), 50, after):
+        found += [each.saga_id for each in page]
+        after = page[-1]
         if later:
             await fill(store, later[:25])
             del later[:25]
@@ -101,9 +101,10 @@ async def test_orders_that_come_in_meanwhile_neither_repeat_nor_hide_others(
 async def test_orders_are_listed_with_what_they_cost(store: Database) -> None:
     await fill(store, random_records(10, seed=1))
     listing = OrderListing(store)
-    [first, *_] = await listing.page(RecordFilter(), 1)
+    [place] = await listing.places(RecordFilter(), 1)
+    [(saga_id, first)] = (await listing.of([place.saga_id, "order-none"])).items()
+    assert (saga_id, first.record.saga_id, first.record.cursor) == (place.saga_id, saga_id, place)
     assert (first.currency, first.total_amount, first.amount_charged) == ("USD", 10_000, 9_000)
-    assert await listing.of([first.record.saga_id, "order-none"]) == {first.record.saga_id: first}
 
 
 @pytest.mark.parametrize(
