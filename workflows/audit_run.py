@@ -31,6 +31,7 @@ class AuditRun:
         except ActivityError as failure:
             if not is_cancelled_exception(failure):
                 trouble = calls.reason_of(failure)
+                workflow.logger.error("the audit could not look at everything: %s", trouble)
                 await self._alert(SendAuditAlertInput(target=n, trouble=trouble) for n in targets)
             raise
         if summary.findings:
@@ -45,7 +46,7 @@ class AuditRun:
             await workflow.execute_activity_method(
                 AlertActivities.send_audit_alert,
                 alert,
-                **calls.alert(f"alert target {alert.target}: audit"),
+                **calls.audit_alert(f"alert target {alert.target}: audit"),
             )
         except ActivityError as failure:
             workflow.logger.error("alert target %d: %s", alert.target, calls.reason_of(failure))

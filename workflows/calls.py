@@ -44,6 +44,8 @@ _NOTIFICATION_LIMIT = timedelta(seconds=30)
 # An alert is worth an hour's outage of its target; later it is old news, and the
 # intervention is still in the list of open ones.
 _ALERT_LIMIT = timedelta(hours=1)
+# The next audit finds it again, and must not wait for a target that is down.
+_AUDIT_ALERT_LIMIT = timedelta(minutes=2)
 # Some 2 000 orders a second: enough for millions.
 _AUDIT_LIMIT = timedelta(hours=1)
 _AUDIT_RETRIES = RetryPolicy(
@@ -76,6 +78,11 @@ def notification(step: ForwardOnly) -> ActivityConfig:
 def alert(summary: str) -> ActivityConfig:
     """One alert to one target."""
     return _remote(Service.ORDERS, _ENDLESS_RETRIES, summary, limit=_ALERT_LIMIT)
+
+
+def audit_alert(summary: str) -> ActivityConfig:
+    """One alert of an audit to one target."""
+    return _remote(Service.ORDERS, _ENDLESS_RETRIES, summary, limit=_AUDIT_ALERT_LIMIT)
 
 
 def audit() -> ActivityConfig:

@@ -188,7 +188,7 @@ class Interventions:
             raise conflict("ALREADY_SETTLED", f"{action.step} is already settled")
 
     def may_retry(self, action: OperatorAction) -> None:
-        """Refuse to hand back what the machine already retries."""
+        """Refuse what is settled already, or not open."""
         case = self._case(action)
         if case.settlement is not None:
             raise conflict("ALREADY_SETTLED", f"{action.step} is already settled")

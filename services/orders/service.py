@@ -54,6 +54,8 @@ class OrdersService:
             record = await self._records.get(order.order_id)
             if record is None or record.status is not SagaStatus.FAILED:
                 raise
+            if (record.content_hash, record.kind) != (content.content_hash, content.kind):
+                raise OrderIdTaken(f"{order.order_id} is the id of another order") from None
             raise OrderGivenUp(f"{order.order_id} has ended with an accepted loss") from None
 
     async def complete_order(self, request: CloseOrderInput) -> None:

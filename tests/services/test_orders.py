@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from models.errors import Fenced, OrderIdTaken, OrderNotOpen
+from models.errors import Fenced, OrderGivenUp, OrderIdTaken, OrderNotOpen
 from models.order import Order
 from models.saga import SagaKind, SagaStatus
 from services.database import Database
 from services.orders import tables
 from services.orders.records import OrderRecords, SagaRecord, content_hash
 from services.orders.service import OrdersService
+from tests.services.cases import other_content
 from tests.services.ledgers import operation, rows
 from tests.services.orders import ENDED_AT, PLACED_AT, closing, creating, line, order, state
 
@@ -90,6 +91,17 @@ async def test_records_a_cancelled_order_that_was_never_opened(
     assert (record.status, record.created_at) == (SagaStatus.COMPENSATED, PLACED_AT)
     with pytest.raises(Fenced):
         await orders.create_order(creating(order()))
+
+
+async def test_order_that_was_given_up_is_told_from_another_one_under_its_id(
+    orders: OrdersService,
+) -> None:
+    await orders.create_order(creating(order()))
+    await orders.cancel_order(closing(order(), SagaStatus.FAILED))
+    with pytest.raises(OrderGivenUp, match="accepted loss"):
+        await orders.create_order(creating(order()))
+    with pytest.raises(OrderIdTaken):
+        await orders.create_order(creating(other_content(order())))
 
 
 async def test_turns_a_completed_order_that_was_undone_after_a_reset(
