@@ -153,14 +153,17 @@ def print_list(console: Console, states: Sequence[SagaState]) -> None:
         console.print(Text("no orders", QUIET))
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("order", "kind", "status", "amount", "created (UTC)"):
+    for name in ("order", "status", "amount", "created (UTC)"):
         table.add_column(name, overflow="fold", justify="right" if name == "amount" else "left")
     for state in states:
-        at = "" if state.current_step == state.status else f"\n{state.current_step}"
+        lines = [state.status.value]
+        if state.current_step != state.status:
+            lines.append(state.current_step)
+        if state.kind is not SagaKind.ORCHESTRATED:
+            lines.append(state.kind.value)
         table.add_row(
             Text(state.order_id),
-            Text(state.kind),
-            Text(f"{state.status}{at}", _STYLES.get(state.status, "")),
+            Text("\n".join(lines), _STYLES.get(state.status, "")),
             Text(f"{state.amount_charged} {state.currency}"),
             f"{state.created_at:%Y-%m-%d %H:%M:%S}",
         )

@@ -136,6 +136,7 @@ async def test_interventions_lists_those_of_all_orders(
             "machine_tries": False,
             "alerted": False,
             "claimed_by": None,
+            "dead_letter": None,
         }
     await act(sagas, Action.CLAIM, ids[0])
     plain = starter.run("interventions")
