@@ -67,5 +67,5 @@ async def test_forward_event_that_is_overtaken_by_its_undo_has_no_effect(house: 
         ),
         datetime.now(UTC),
     )
-    assert await react(house, created, Service.INVENTORY) == EventType.INVENTORY_FAILED
+    assert await react(house, created, Service.INVENTORY) == EventType.SHIPMENT_FAILED
     assert await house.pieces_held(order) == 0
