@@ -41,11 +41,15 @@ class NoWorker(CommandError):
 class SagaCutShort(CommandError):
     """Somebody ended the workflow in Temporal, past the saga, which stops where it was."""
 
-    def __init__(self, order_id: str, how: str) -> None:
+    def __init__(self, order_id: str, how: str, *, services_go_on: bool = False) -> None:
+        so = (
+            "its services go on by themselves, but nobody hears how the order ends until it is "
+            "recorded"
+            if services_go_on
+            else "so the order neither completed nor was undone"
+        )
         super().__init__(
-            f"the workflow of order {order_id} was {how} in Temporal, so the order neither "
-            "completed nor was undone",
-            ExitCode.ORDER_UNDONE,
+            f"the workflow of order {order_id} was {how} in Temporal, {so}", ExitCode.ORDER_UNDONE
         )
 
 
