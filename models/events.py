@@ -160,3 +160,6 @@ class DeadLetter(Contract):
     alerted: bool
     being_tried: bool
     """Whether a re-drive is under way."""
+    answered: bool = True
+    """False: its worker does not tell. Then `since` is when the reaction began, and nothing is
+    known of retries, alerts and the error."""
