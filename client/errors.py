@@ -12,9 +12,12 @@ from services.database import StoreError
 class OrderConflict(CommandError):
     """The order id belongs to an order with another content, or of another kind."""
 
-    def __init__(self, order_id: str) -> None:
+    def __init__(self, order_id: str, found_kind: str | None = None) -> None:
+        """`found_kind` is that of the order that has the id, if it is another one."""
+        so = f"order {order_id} is there already, as one that is {found_kind}"
         super().__init__(
-            f"the order id {order_id} belongs to another order; nothing was changed",
+            f"{so if found_kind else f'the order id {order_id} belongs to another order'}; "
+            "nothing was changed",
             ExitCode.REFUSED,
         )
 

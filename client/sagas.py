@@ -205,5 +205,7 @@ class Sagas:
 def _check_same(
     order: Order, kind: SagaKind, found_kind: SagaKind | None, found_content: object
 ) -> None:
-    if found_kind is not kind or found_content != content_hash(order):
+    if found_kind is not None and found_kind is not kind:
+        raise OrderConflict(order.order_id, found_kind.value)
+    if found_kind is None or found_content != content_hash(order):
         raise OrderConflict(order.order_id)

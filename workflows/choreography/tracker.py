@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.alerts import AlertActivities
     from models.calls import SendSilenceAlertInput
     from models.events import EventData, EventType, HeardEvent, ParkingNotice, SagaEvent
-    from models.saga import SagaInput, SagaState
+    from models.saga import SagaInput, SagaState, SagaStatus
     from models.steps import SEND_NOTIFICATION
     from workflows import calls
     from workflows.alarm import Alarm
@@ -206,6 +206,11 @@ class OrderTracker:
 
     @refuse.validator
     def _may_not(self, name: str, arguments: Sequence[RawValue]) -> None:
+        if name == "cancel" and self._state.status is SagaStatus.COMPLETED:
+            raise conflict(
+                "ORDER_ALREADY_COMPLETED",
+                f"the order completed at {self._state.completed_at:%Y-%m-%d %H:%M:%S} UTC",
+            )
         if name in ("cancel", "hold", "resume"):
             raise conflict(
                 "NOBODY_DECIDES",
