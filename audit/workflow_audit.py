@@ -20,7 +20,9 @@ from audit.temporal import OrderWorkflows, order_id
 from audit.workflow_rules import WORKFLOW_RULES, Chain, WorkflowFacts
 from client.observation import waiting_tasks
 from models.saga import SagaStatus
+from models.steps import Service
 
+_NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
 _ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 _TRACKER = "OrderTracker"
 _PAGE = 500
@@ -136,8 +138,31 @@ def _chain(
             for each in reactions
             if not _runs(each) and each.status is not WorkflowExecutionStatus.COMPLETED
         ),
+        unheard=_unheard(reactions),
         heard=tracker.history_length,
     )
+
+
+def _unheard(reactions: Sequence[WorkflowExecutionDescription]) -> tuple[str, ...]:
+    """The undos whose event's closing reaction waits for one though none of them runs.
+
+    One that is parked, or whose call is under way, has heard of all.
+    """
+    undos: list[str] = []
+    for closing in reactions:
+        event, _, service = closing.id.rpartition("/")
+        others = [
+            each for each in reactions if each.id.startswith(f"{event}/") and each is not closing
+        ]
+        waits = (
+            service == Service.ORDERS
+            and _runs(closing)
+            and not closing.typed_search_attributes.get(_NEEDS_OPERATOR)
+            and not closing.raw_description.pending_activities
+        )
+        if waits and not any(map(_runs, others)):
+            undos += [each.id for each in others if each.status in _ENDED[:1]]
+    return tuple(sorted(undos))
 
 
 def _is_slow(execution: WorkflowExecution, long_ago: datetime) -> bool:

@@ -21,6 +21,9 @@ class Chain:
     under_way: int
     cut_short: tuple[str, ...]
     """Those that ended without publishing what they owe: terminated, for example."""
+    unheard: tuple[str, ...]
+    """Undos that have ended while the reaction that closes the order still waits for one: it was
+    cut short when they announced it, and reset after that."""
     heard: int
     """Length of the tracker's history: it grows with each event, so it tells a chain that moves."""
 
@@ -120,17 +123,20 @@ def queue_is_polled(facts: WorkflowFacts) -> Figures | None:
 
 @_workflow_rule
 def events_go_on(facts: WorkflowFacts) -> Figures | None:
-    """While a choreographed order has not ended, a reaction of it runs, and none was cut short.
+    """While a choreographed order has not ended, a reaction runs, and none is cut short or unheard.
 
-    To do: reset what was cut short to its first task in Temporal; it reacts again, its call
-    answers as it did, and what it publishes goes on from there.
+    To do: reset each reaction that is named as cut short or unheard to its first task in Temporal,
+    those cut short first; it reacts again, its call answers as it did, and what it publishes goes
+    on from there.
     """
-    if facts.chain is None or (facts.chain.under_way and not facts.chain.cut_short):
+    chain = facts.chain
+    if chain is None or (chain.under_way and not chain.cut_short and not chain.unheard):
         return None
     return {
-        "under_way": facts.chain.under_way,
-        "cut_short": ", ".join(facts.chain.cut_short) or "none",
-        "tracker_events": facts.chain.heard,
+        "under_way": chain.under_way,
+        "cut_short": ", ".join(chain.cut_short) or "none",
+        "unheard": ", ".join(chain.unheard) or "none",
+        "tracker_events": chain.heard,
     }
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio.client import (
     Client,
+    WorkflowExecution,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -16,10 +17,12 @@ from client.attendance import RPC_TIMEOUT
 from client.errors import NoWorker, translated
 from client.operators import ActionRefused, pass_on_cancellation, refused
 from client.reactions import REACTION
-from models.events import DeadLetter
+from client.running import order_id_of
+from models.events import DeadLetter, EventType
 from models.saga import OperatorAction
 from models.steps import Service
 from runtime.program import CommandError, ExitCode
+from workflows.choreography.subscriptions import subscription_of
 
 _PARKED = f"WorkflowType = '{REACTION}' AND ExecutionStatus = 'Running' AND NeedsOperator = true"
 _NOTIFICATIONS = f"{_PARKED} AND TaskQueue = '{Service.NOTIFICATIONS.value}'"
@@ -47,15 +50,20 @@ class UnknownReaction(CommandError):
         """Without what can be done instead, which is said in commands."""
 
 
-async def open_dead_letters(client: Client) -> list[DeadLetter]:
+async def open_dead_letters(
+    client: Client, *, patience: float = _ANSWER_SECONDS
+) -> list[DeadLetter]:
     """All that are parked, the longest waiting first.
 
-    Found by search attribute; Temporal's list lags a little. Raises `NoWorker` when one of them
-    is there and its service's worker does not tell about it.
+    A service's worker is waited for so many seconds of `patience`.
+
+    Found by search attribute; Temporal's list lags a little. One whose service's worker does not
+    tell about it is among them, with what the list knows (`answered` is False).
     """
     places = asyncio.Semaphore(_READS_AT_ONCE)
+    silent: set[str] = set()
     with translated():
-        found = [_letter(client, *each, places) for each in await _parked(client)]
+        found = [_letter(client, each, places, silent, patience) for each in await _parked(client)]
         letters = await asyncio.gather(*found)
     return sorted((each for each in letters if each), key=lambda letter: letter.since)
 
@@ -114,11 +122,10 @@ async def _not_open(client: Client, reaction_id: str) -> CommandError:
     return ActionRefused("NOT_PARKED", f"{reaction_id} has ended", "nothing is left to do")
 
 
-async def _parked(client: Client) -> list[tuple[str, str]]:
-    """Ids and task queues."""
+async def _parked(client: Client) -> list[WorkflowExecution]:
     try:
         found = client.list_workflows(_PARKED, page_size=_PAGE, rpc_timeout=RPC_TIMEOUT)
-        return [(each.id, each.task_queue) async for each in found]
+        return [each async for each in found]
     except RPCError as error:
         if _unprepared(error):
             return []
@@ -131,32 +138,60 @@ def _unprepared(error: RPCError) -> bool:
 
 
 async def _letter(
-    client: Client, reaction_id: str, task_queue: str, places: asyncio.Semaphore
+    client: Client,
+    parked: WorkflowExecution,
+    places: asyncio.Semaphore,
+    silent: set[str],
+    patience: float,
 ) -> DeadLetter | None:
-    """None when it is parked no more. Raises `NoWorker`."""
-    deadline = time.monotonic() + _ANSWER_SECONDS
+    """None when it is parked no more. `silent` are the queues whose worker did not answer."""
     async with places:
-        while True:
+        deadline = time.monotonic() + patience
+        while parked.task_queue not in silent:
             try:
-                return await _told(client, reaction_id)
+                return await _told(client, parked.id, patience)
             except WorkflowQueryFailedError:
-                break
+                break  # Its workflow task fails; the worker may answer for others.
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
                     return None
                 if error.status not in _NOBODY_ANSWERS:
                     raise
             if time.monotonic() > deadline:
-                break
+                silent.add(parked.task_queue)
             # The server also says at once that nobody polls when a worker only has not for a while.
             await asyncio.sleep(_QUERY_PAUSE)
-    raise NoWorker(task_queue, _ANSWER_SECONDS)
+    return _unanswered(parked)
 
 
-async def _told(client: Client, reaction_id: str) -> DeadLetter | None:
+def _unanswered(parked: WorkflowExecution) -> DeadLetter:
+    """What its id tells; `<saga id>/<event>/<service>`."""
+    saga_id, event_type, service = parked.id.split("/")
+    order_id = order_id_of(saga_id)
+    subscription = subscription_of(Service(service), EventType(event_type))
+    return DeadLetter(
+        reaction_id=parked.id,
+        order_id=order_id,
+        saga_id=saga_id,
+        event_id=f"{order_id}:{event_type}",
+        event_type=EventType(event_type),
+        service=Service(service),
+        step=subscription.step.step,
+        call=subscription.call,
+        since=parked.start_time,
+        retry_count=0,
+        max_retries=None,
+        last_error=f"the worker of {service} does not answer, so the error is not known",
+        alerted=False,
+        being_tried=False,
+        answered=False,
+    )
+
+
+async def _told(client: Client, reaction_id: str, patience: float) -> DeadLetter | None:
     letter: DeadLetter | None = await client.get_workflow_handle(reaction_id).query(
         "dead_letter",
         result_type=DeadLetter | None,  # type: ignore[arg-type]  # a type for its decoder
-        rpc_timeout=timedelta(seconds=_ANSWER_SECONDS),
+        rpc_timeout=timedelta(seconds=patience),
     )
     return letter

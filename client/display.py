@@ -197,9 +197,14 @@ def print_dead_letters(console: Console, letters: Sequence[DeadLetter]) -> None:
     for letter in letters:
         console.print(Text(letter.reaction_id, f"bold {TROUBLE}"))
         tried = "; it is being tried now" if letter.being_tried else ""
-        for fact in (
+        what = (
             f"{letter.call} failed, parked since {_time(letter.since)}, "
-            f"retries: {letter.retry_count}{tried}",
+            f"retries: {letter.retry_count}{tried}"
+            if letter.answered
+            else f"{letter.call} failed, begun at {_time(letter.since)}"
+        )
+        for fact in (
+            what,
             printable(letter.last_error),
         ):
             console.print(Text(f"    {fact}"))

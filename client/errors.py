@@ -12,9 +12,12 @@ from services.database import StoreError
 class OrderConflict(CommandError):
     """The order id belongs to an order with another content, or of another kind."""
 
-    def __init__(self, order_id: str) -> None:
+    def __init__(self, order_id: str, found_kind: str | None = None) -> None:
+        """`found_kind` is that of the order that has the id, if it is another one."""
+        so = f"order {order_id} is there already, as one that is {found_kind}"
         super().__init__(
-            f"the order id {order_id} belongs to another order; nothing was changed",
+            f"{so if found_kind else f'the order id {order_id} belongs to another order'}; "
+            "nothing was changed",
             ExitCode.REFUSED,
         )
 
@@ -41,11 +44,15 @@ class NoWorker(CommandError):
 class SagaCutShort(CommandError):
     """Somebody ended the workflow in Temporal, past the saga, which stops where it was."""
 
-    def __init__(self, order_id: str, how: str) -> None:
+    def __init__(self, order_id: str, how: str, *, services_go_on: bool = False) -> None:
+        so = (
+            "its services go on by themselves, but nobody hears how the order ends until it is "
+            "recorded"
+            if services_go_on
+            else "so the order neither completed nor was undone"
+        )
         super().__init__(
-            f"the workflow of order {order_id} was {how} in Temporal, so the order neither "
-            "completed nor was undone",
-            ExitCode.ORDER_UNDONE,
+            f"the workflow of order {order_id} was {how} in Temporal, {so}", ExitCode.ORDER_UNDONE
         )
 
 

@@ -24,6 +24,8 @@ _UNDONE: dict[EventType | None, str] = {
     if step is not CREATE_ORDER
 }
 
+_ACTIVITY = {step.step: step.activity for step in STEPS}
+
 
 def ended_calls(event: SagaEvent) -> Iterator[tuple[str, bool]]:
     """The operations whose end this event tells of, and whether each had its effect."""
@@ -32,7 +34,9 @@ def ended_calls(event: SagaEvent) -> Iterator[tuple[str, bool]]:
     elif operation := _DONE.get(event.event_type) or _UNDONE.get(event.event_type):
         yield operation, True
     elif operation := _FAILED.get(event.event_type):
-        yield operation, False
+        failure = event.data.failure
+        # A step that came after its own undo has every service told, as if shipping had failed.
+        yield _ACTIVITY[failure.step] if failure and failure.everything else operation, False
 
 
 def _ends_of_the_order(event: SagaEvent) -> Iterator[tuple[str, bool]]:

@@ -178,7 +178,9 @@ class RunningSagas:
     async def _outcome(self, execution: WorkflowExecution) -> SagaState:
         order_id = execution.id.removeprefix(_PREFIX)
         if execution.status in _OUTSIDE_ENDS:
-            raise SagaCutShort(order_id, _OUTSIDE_ENDS[execution.status])
+            tracker = KINDS.get(execution.workflow_type) is SagaKind.CHOREOGRAPHED
+            how = _OUTSIDE_ENDS[execution.status]
+            raise SagaCutShort(order_id, how, services_go_on=tracker)
         try:
             return await self._handle(execution.id).result(rpc_timeout=RPC_TIMEOUT)
         except WorkflowFailureError as failure:

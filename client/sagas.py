@@ -17,7 +17,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from client.attendance import RPC_TIMEOUT
-from client.errors import OrderConflict, SagaMissing, UnknownOrder, translated
+from client.errors import OrderConflict, SagaCutShort, SagaMissing, UnknownOrder, translated
 from client.observation import Observation
 from client.records import Records
 from client.running import KINDS, ORDER_STATUS, WORKFLOWS, RunningSagas, SagaHandle, saga_id
@@ -120,7 +120,10 @@ class Sagas:
             description = await self._running.describe(order_id)
             if description is None:
                 return await self._recorded(order_id)
-            return await self._running.state(description)
+            try:
+                return await self._running.state(description)
+            except SagaCutShort as cut:
+                return await self._closed_record(order_id, cut)
 
     async def glance(self, order_id: str) -> SagaState:
         """Like `state`, but never waits for a worker: without one, the steps are missing."""
@@ -143,8 +146,11 @@ class Sagas:
             async with contextlib.aclosing(
                 self._running.follow(order_id, description)
             ) as observations:
-                async for observation in observations:
-                    yield observation
+                try:
+                    async for observation in observations:
+                        yield observation
+                except SagaCutShort as cut:
+                    yield Observation(await self._closed_record(order_id, cut))
 
     async def newest(self, status: SagaStatus | None, limit: int) -> list[SagaState]:
         """The newest sagas (with this status), newest first.
@@ -164,6 +170,13 @@ class Sagas:
         states = [*recorded.values(), *live]
         matching = [state for state in states if status in (None, state.status)]
         return sorted(matching, key=lambda state: state.created_at, reverse=True)[:limit]
+
+    async def _closed_record(self, order_id: str, cut: SagaCutShort) -> SagaState:
+        """The order as it was ended all the same; raises `cut` if it is still open."""
+        record = await self._records.get(order_id)
+        if record is None or record.state is None:
+            raise cut
+        return record.state
 
     async def _recorded(self, order_id: str) -> SagaState:
         record = await self._records.get(order_id)
@@ -192,5 +205,7 @@ class Sagas:
 def _check_same(
     order: Order, kind: SagaKind, found_kind: SagaKind | None, found_content: object
 ) -> None:
-    if found_kind is not kind or found_content != content_hash(order):
+    if found_kind is not None and found_kind is not kind:
+        raise OrderConflict(order.order_id, found_kind.value)
+    if found_kind is None or found_content != content_hash(order):
         raise OrderConflict(order.order_id)

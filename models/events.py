@@ -53,6 +53,9 @@ class Failure(Contract):
     outcome: Outcome
     code: ErrorCode
     message: str
+    everything: bool = False
+    """The step came after its own undo, so the order is or was being undone, and only those who
+    undo know how far that got: each service undoes what it may have done."""
 
 
 class Undone(Contract):
@@ -100,11 +103,12 @@ class SagaEvent(Contract):
     """When it happened, by the clock of whoever published it."""
     data: EventData
     retry_count: int = 0
-    """How often its reaction was tried again after its first attempt: 0 when it is delivered;
-    a dead letter has the count at which it was parked, and a failed re-drive adds to it."""
+    """0 in every event, because none is published again in order to be tried again: Temporal
+    retries its reaction, and the `DeadLetter` that this may become has the count."""
     max_retries: int | None = None
-    """How often a reaction to it is tried again before it is parked as a dead letter. None: by
-    time, not by count; a step for the order's `step_seconds`, the notification for 30 s."""
+    """How often a reaction to it is tried again before it is parked as a dead letter; its retry
+    policy is made of this. None: by time, not by count; a step for the order's `step_seconds`,
+    the notification for 30 s."""
 
 
 class Delivery(Contract):
@@ -127,11 +131,14 @@ class ParkingNotice(Contract):
 
     reaction_id: str
     number: int
-    """Counts this reaction's notices; one with a lower number is out of date."""
+    """Counts the notices of one run of the reaction; a reset begins anew."""
     intervention: Intervention | None
     """None: it has succeeded."""
     failure: Failure | None
     resolutions: tuple[Resolution, ...]
+    at: datetime | None = None
+    """When it was sent; one from before this, or at the same time with a lower number, is out of
+    date. None: by a reaction that did not say so yet."""
 
 
 class DeadLetter(Contract):
@@ -153,3 +160,6 @@ class DeadLetter(Contract):
     alerted: bool
     being_tried: bool
     """Whether a re-drive is under way."""
+    answered: bool = True
+    """False: its worker does not tell. Then `since` is when the reaction began, and nothing is
+    known of retries, alerts and the error."""

@@ -27,20 +27,15 @@ _START_TO_CLOSE = dict.fromkeys(Service, timedelta(seconds=5)) | {
 _FORWARD_RETRIES = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5)
 )
-EARLY_ATTEMPTS = 5
-# An undo that fails for longer than this needs a person's eye (and goes on being retried).
-_EARLY_RETRIES = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200),
-    maximum_interval=timedelta(seconds=5),
-    maximum_attempts=EARLY_ATTEMPTS,
-)
+# An undo that fails more often than this needs a person's eye.
+EARLY_RETRIES = 4
 _EARLY_LIMIT = timedelta(seconds=30)
 # For as long as it takes, by the server alone: it costs no event however often it fails.
 _ENDLESS_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)
 )
 # After COMPLETED nobody waits for the notification, and nothing hangs on it.
-_NOTIFICATION_LIMIT = timedelta(seconds=30)
+NOTIFICATION_LIMIT = timedelta(seconds=30)
 # An alert is worth an hour's outage of its target; later it is old news, and the
 # intervention is still in the list of open ones.
 _ALERT_LIMIT = timedelta(hours=1)
@@ -60,9 +55,14 @@ def forward(step: Compensatable, budget: timedelta) -> ActivityConfig:
     return _remote(step.service, _FORWARD_RETRIES, step.running, limit=budget)
 
 
-def first_attempts(service: Service, summary: str) -> ActivityConfig:
-    """The first attempts of a call that must succeed: five, or 30 s."""
-    return _remote(service, _EARLY_RETRIES, summary, limit=_EARLY_LIMIT)
+def first_attempts(service: Service, summary: str, *, retries: int | None = None) -> ActivityConfig:
+    """The first attempts of a call that must succeed: five unless told otherwise, or 30 s."""
+    policy = RetryPolicy(
+        initial_interval=timedelta(milliseconds=200),
+        maximum_interval=timedelta(seconds=5),
+        maximum_attempts=1 + (EARLY_RETRIES if retries is None else retries),
+    )
+    return _remote(service, policy, summary, limit=_EARLY_LIMIT)
 
 
 def must_succeed(service: Service, summary: str) -> ActivityConfig:
@@ -72,7 +72,7 @@ def must_succeed(service: Service, summary: str) -> ActivityConfig:
 
 def notification(step: ForwardOnly) -> ActivityConfig:
     """Best effort, bounded in time."""
-    return _remote(step.service, _FORWARD_RETRIES, step.running, limit=_NOTIFICATION_LIMIT)
+    return _remote(step.service, _FORWARD_RETRIES, step.running, limit=NOTIFICATION_LIMIT)
 
 
 def alert(summary: str) -> ActivityConfig:

@@ -100,6 +100,37 @@ async def test_chain_that_was_cut_is_found_and_goes_on_after_a_reset(
     assert (await audited(house, folder)).findings == ()
 
 
+async def test_undo_that_nobody_heard_of_is_found_and_told_again_by_a_reset(
+    house: House, folder: Path
+) -> None:
+    """The reaction that closes the order is cut short, the undo is announced, then it is reset."""
+    order = house.order("unheard", payment_token="tok_declined")
+    house.injure(order, "release_inventory", "refuse")
+    handle = await house.place(order, SagaKind.CHOREOGRAPHED)
+    await house.until(handle, lambda state: bool(state.interventions))
+    undo = LETTER.format(order=order.order_id)
+    closing = f"{handle.id}/PaymentFailed/orders"
+    await house.client.get_workflow_handle(closing).terminate("a test")
+    redriven = house.client.get_workflow_handle(undo)
+    await redriven.execute_update("redrive", {"actor": "jimin", "reason": "mended"})
+    await redriven.result()
+    await reset(house.client, closing)
+
+    async def found() -> bool:
+        findings = (await audited(house, folder)).findings
+        return any(
+            finding.rule == "events_go_on"
+            and finding.figures["unheard"] == undo
+            and finding.figures["cut_short"] == "none"
+            for finding in findings
+        )
+
+    await until(found)
+    await reset(house.client, undo)
+    assert (await house.end_of(handle, order)).status is SagaStatus.COMPENSATED
+    assert (await audited(house, folder)).findings == ()
+
+
 async def test_chain_of_which_nothing_runs_is_found(house: House, folder: Path) -> None:
     order = house.order("gone")
     house.injure(order, "reserve_inventory", "delay", seconds=3)

@@ -16,6 +16,7 @@ from models.order import Order
 from models.saga import OperatorAction, SagaKind, SagaStatus
 from models.steps import COMPENSATABLE, Compensatable, Service, Step
 from tests.alerts.targets import HttpTarget, http_target
+from tests.engine.test_history_tricks import reset
 from tests.house import House, open_house
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -180,3 +181,22 @@ async def test_actions_that_need_a_coordinator_are_refused(house: House) -> None
     assert codes == REFUSED
     state = await house.end_of(handle, order)
     assert (state.status, state.resolutions) == (SagaStatus.COMPLETED, [])
+
+
+async def test_tracker_follows_a_parked_reaction_that_was_reset(house: House) -> None:
+    """The notices of its new run count from one again, and are newer all the same."""
+    order = house.order("reset", payment_token="tok_declined")
+    house.injure(order, "release_inventory", "refuse", times=-1)
+    handle = await house.place(order, CHOREOGRAPHED)
+    letter = await parked(house, order)
+    await drive(house, letter)
+    first = await house.until(handle, lambda state: bool(state.resolutions))
+    await reset(house.client, letter.reaction_id)
+    second = await house.until(
+        handle,
+        lambda state: bool(state.interventions) and state.interventions[0].since > letter.since,
+    )
+    assert second.resolutions == first.resolutions
+    house.heal(order)
+    await drive(house, await parked(house, order, lambda again: again.since > letter.since), 2)
+    assert (await house.end_of(handle, order)).status is SagaStatus.COMPENSATED

@@ -139,5 +139,5 @@ async def test_forward_event_that_comes_after_its_undo_has_no_effect(house: Hous
         id=f"{state.saga_id}/OrderCreated/late",
         task_queue="inventory",
     )
-    assert await handle.result() == EventType.INVENTORY_FAILED
+    assert await handle.result() == EventType.SHIPMENT_FAILED
     await house.check_books(order, state)

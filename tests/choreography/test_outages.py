@@ -8,8 +8,8 @@ import pytest
 from temporalio.client import Client
 
 from client.dead_letters import open_dead_letters
-from client.errors import NoWorker
 from client.observation import waiting_tasks
+from models.events import DeadLetter
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import Service, Step
@@ -73,6 +73,46 @@ async def test_orders_finish_after_an_outage_of_half_a_minute(house: House, tmp_
     assert all(state.warnings == [] for state in states)
 
 
+async def test_dead_letters_of_a_stopped_service_are_listed_beside_the_others(
+    engine: Client, house: House, tmp_path: Path
+) -> None:
+    order = house.order("letters")
+    house.injure(order, "create_shipment", "refuse")
+    for operation in ("refund_payment", "restore_points"):
+        house.injure(order, operation, "refuse")
+    settings = Settings.load(home=tmp_path / "house")
+    options = WorkerOptions(services=(Service.PAYMENTS,), faults=house.services)
+    async with running_workers(settings, house.client, options):
+        handle = await house.place(order, CHOREOGRAPHED)
+        await house.until(handle, lambda state: len(state.interventions) == 2)
+    async with asyncio.timeout(40):
+        found: dict[Service, DeadLetter] = {}
+        while len(found) < 2:
+            letters = await open_dead_letters(house.client)
+            found = {each.service: each for each in letters if each.order_id == order.order_id}
+    assert {each.call: each.answered for each in found.values()} == {
+        "refund_payment": False,
+        "restore_points": True,
+    }
+    assert found[Service.PAYMENTS].event_type == "ShipmentFailed"
+    assert "payments does not answer" in found[Service.PAYMENTS].last_error
+    await handle.terminate("a test")
+
+
+@pytest.mark.long
+async def test_order_ends_without_a_worker_for_notifications(
+    engine: Client, tmp_path: Path
+) -> None:
+    others = tuple(service for service in Service if service is not Service.NOTIFICATIONS)
+    async with open_house(engine, tmp_path / "other", services=others) as house:
+        order = house.order("nobody-notifies")
+        # Far shorter than the notification's time: that is no silence.
+        handle = await house.place(order, CHOREOGRAPHED, deadline_seconds=15)
+        state = await house.state_at_end(handle)
+    assert (state.status, state.current_step) == (SagaStatus.COMPLETED, "COMPLETED")
+    assert state.warnings == ["send_notification: nothing was heard of it for 30 s"]
+
+
 @pytest.mark.parametrize(
     ("operation", "kind"),
     [
@@ -98,23 +138,3 @@ async def test_order_ends_right_when_one_services_worker_is_killed(
     undone = operation == "refund_payment"
     assert state.status is (SagaStatus.COMPENSATED if undone else SagaStatus.COMPLETED)
     assert state.interventions == []
-
-
-@pytest.mark.long
-async def test_dead_letters_of_a_stopped_service_are_said_to_lack_a_worker(
-    house: House, tmp_path: Path
-) -> None:
-    order = house.order("letter")
-    house.injure(order, "create_shipment", "refuse")
-    house.injure(order, "refund_payment", "refuse", times=1)
-    settings = Settings.load(home=tmp_path / "house")
-    options = WorkerOptions(services=(Service.PAYMENTS,), faults=house.services)
-    async with running_workers(settings, house.client, options):
-        handle = await house.place(order, CHOREOGRAPHED)
-        await house.until(handle, lambda state: bool(state.interventions))
-    with pytest.raises(NoWorker) as nobody:
-        await open_dead_letters(house.client)
-    assert nobody.value.task_queue == "payments"
-    async with running_workers(settings, house.client, options):
-        letters = await open_dead_letters(house.client)
-    assert order.order_id in [letter.order_id for letter in letters]

@@ -1,8 +1,9 @@
 """Single reactions, delivered by hand in an order in which no publisher would."""
 
+import asyncio
 from datetime import UTC, datetime
 
-from models.events import Delivery, EventData, EventType, Failure, Outcome, SagaEvent
+from models.events import DeadLetter, Delivery, EventData, EventType, Failure, Outcome, SagaEvent
 from models.order import Order
 from models.saga import SagaInput, SagaKind
 from models.steps import ErrorCode, Service, Step
@@ -67,5 +68,26 @@ async def test_forward_event_that_is_overtaken_by_its_undo_has_no_effect(house: 
         ),
         datetime.now(UTC),
     )
-    assert await react(house, created, Service.INVENTORY) == EventType.INVENTORY_FAILED
+    assert await react(house, created, Service.INVENTORY) == EventType.SHIPMENT_FAILED
     assert await house.pieces_held(order) == 0
+
+
+async def test_undo_is_tried_again_as_often_as_its_event_says(house: House) -> None:
+    order = house.order("retries")
+    house.injure(order, "release_inventory", "fail", times=-1)
+    event = payment_failed(order).model_copy(update={"max_retries": 1})
+    reaction = await house.client.start_workflow(
+        "Reaction",
+        Delivery(event=event, service=Service.INVENTORY),
+        id=reaction_id(event, Service.INVENTORY),
+        task_queue=Service.INVENTORY.value,
+    )
+    letter: DeadLetter | None = None
+    async with asyncio.timeout(30):
+        while letter is None:
+            letter = await reaction.query(
+                "dead_letter",
+                result_type=DeadLetter | None,  # type: ignore[arg-type]  # for its decoder
+            )
+    assert (letter.retry_count, letter.max_retries) == (1, 1)
+    await reaction.terminate("a test")

@@ -16,6 +16,8 @@ from runtime.program import CommandError
 LETTERS_SECONDS = 4.0
 """Reactions are read from the workers of all services. One that is away keeps nobody from the
 rest."""
+WORKER_SECONDS = 1.5
+"""For each of them to answer; of what is parked there, Temporal's list tells."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ async def _letters(client: Client) -> tuple[list[DeadLetter], str | None]:
     """Those that are parked, or why they could not be read."""
     try:
         async with asyncio.timeout(LETTERS_SECONDS):
-            return await open_dead_letters(client), None
+            return await open_dead_letters(client, patience=WORKER_SECONDS), None
     except TimeoutError:
         return [], f"no answer within {LETTERS_SECONDS:g} s"
     except CommandError as error:

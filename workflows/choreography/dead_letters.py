@@ -90,7 +90,9 @@ class DeadLetters:
                 self._to_be_driven = False
 
     async def _attempt(self, call: MustSucceed) -> None:
-        options: Mapping[str, Any] = calls.first_attempts(call.service, call.running)
+        options: Mapping[str, Any] = calls.first_attempts(
+            call.service, call.running, retries=self._event.max_retries
+        )
         await workflow.execute_activity_method(call.activity, call.argument(), **options)
 
     def _alarm(self, letter: Intervention) -> Alarm:
@@ -167,6 +169,7 @@ class DeadLetters:
         notice = ParkingNotice(
             reaction_id=self._reaction_id,
             number=self._notices,
+            at=workflow.now(),
             intervention=self._parked.model_copy() if self._parked else None,
             failure=self._failure,
             resolutions=tuple(self.resolutions),

@@ -119,5 +119,5 @@ async def _count(event: SagaEvent, to: Subscription, failed: SagaEvent | None) -
 
 def _max_retries(event_type: EventType, data: EventData) -> int | None:
     if event_type is EventType.SHIPMENT_CREATED or data.failure is not None:
-        return calls.EARLY_ATTEMPTS - 1
+        return calls.EARLY_RETRIES
     return None

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.notifications import NotificationsActivities
     from activities.orders import OrdersActivities
     from models.calls import CloseOrderInput, CompensationInput, SendNotificationInput
+    from models.errors import Fenced
     from models.events import (
         DeadLetter,
         Delivery,
@@ -30,10 +31,11 @@ with workflow.unsafe.imports_passed_through():
         Step,
     )
     from workflows import calls
+    from workflows.choreography import subscriptions
     from workflows.choreography.dead_letters import DeadLetters
     from workflows.choreography.publishing import new_event, publish
     from workflows.choreography.story import told_by
-    from workflows.choreography.subscriptions import TELLS, Verb, subscription_of, undos_of
+    from workflows.choreography.subscriptions import TELLS, Verb
     from workflows.choreography.work import WORK
     from workflows.interventions import MustSucceed
     from workflows.settling import settled
@@ -54,7 +56,9 @@ class Reaction:
     def __init__(self, delivery: Delivery) -> None:
         self._event = delivery.event
         self._data = delivery.event.data
-        self._subscription = subscription_of(delivery.service, delivery.event.event_type)
+        self._subscription = subscriptions.subscription_of(
+            delivery.service, delivery.event.event_type
+        )
         self._dead_letters = DeadLetters(delivery.event, delivery.service)
         self._undone: dict[Step, SagaEvent] = {}
         self._failure = self._data.failure
@@ -89,7 +93,7 @@ class Reaction:
 
     async def _do(self, step: Compensatable) -> EventType:
         work, events, saga = WORK[step.step], TELLS[step.step], self._data.saga
-        if events.skipped is not None and work.nothing_to_do(saga.order):
+        if events.skipped is not None and subscriptions.nothing_to_do(step, saga.order):
             skipped = (*self._data.skipped, step.step)
             return await self._publish(self._next(events.skipped, skipped=skipped))
         try:
@@ -102,7 +106,10 @@ class Reaction:
             self._failure = _failure(step, error)
             if step is CREATE_ORDER:
                 return await self._fail_unopened()
-            return await self._publish(self._next(events.failed, failure=self._failure))
+            # Its own failure event might concern fewer than the failure that the order is undone
+            # for, and would close the order before them.
+            failed = EventType.SHIPMENT_FAILED if self._failure.everything else events.failed
+            return await self._publish(self._next(failed, failure=self._failure))
         executed = (*self._data.executed, step.step)
         return await self._publish(
             self._next(events.done, executed=executed, **work.receipt(answer))
@@ -163,7 +170,7 @@ class Reaction:
         return await self._publish(self._next(announced, undone=(undone,)))
 
     async def _close_when_all_is_undone(self) -> EventType:
-        needed = {step.step for step in undos_of(self._data)}
+        needed = {step.step for step in subscriptions.undos_of(self._data)}
         await workflow.wait_condition(lambda: needed <= self._undone.keys())
         return await self._cancel_order()
 
@@ -280,7 +287,11 @@ class Reaction:
 def _failure(step: Compensatable, error: ActivityError) -> Failure:
     if refusal := calls.refusal_in(error):
         return Failure(
-            step=step.step, outcome=Outcome.REFUSED, code=step.refused, message=refusal.message
+            step=step.step,
+            outcome=Outcome.REFUSED,
+            code=step.refused,
+            message=refusal.message,
+            everything=refusal.type == Fenced.__name__ and step is not CREATE_ORDER,
         )
     return Failure(
         step=step.step, outcome=Outcome.UNKNOWN, code=step.failed, message=calls.reason_of(error)

@@ -37,7 +37,7 @@ def told_by(events: Iterable[SagaEvent], failure: Failure | None = None) -> Saga
     state.warnings = list(dict.fromkeys(text for each in facts for text in each.warnings))
     resolutions = dict.fromkeys(done for each in facts for done in each.resolutions)
     state.resolutions = sorted(resolutions, key=lambda done: done.at)
-    failure = next((each.failure for each in facts if each.failure), failure)
+    failure = _failure(facts) or failure
     if failure is not None:
         state.error_code, state.error_message = failure.code, failure.message
     _add_progress(state, facts, failure)
@@ -46,12 +46,23 @@ def told_by(events: Iterable[SagaEvent], failure: Failure | None = None) -> Saga
     return state
 
 
+def _failure(facts: Sequence[EventData]) -> Failure | None:
+    """What the record was closed with, or, until then, what came first."""
+    closed_first = sorted(facts, key=lambda each: each.closed_at is None)
+    return next((each.failure for each in closed_first if each.failure), None)
+
+
 def is_over(events: Iterable[SagaEvent]) -> bool:
     """Whether nothing follows any more, but for what an operator drives again."""
     types = {event.event_type for event in events}
     return not types.isdisjoint(
         {EventType.ORDER_FAILED, EventType.NOTIFICATION_SENT, EventType.NOTIFICATION_FAILED}
     )
+
+
+def has_ended(events: Iterable[SagaEvent]) -> bool:
+    """Whether the order's record is closed; a notification may be under way."""
+    return any(event.data.closed_at for event in events)
 
 
 def _add_steps(state: SagaState, facts: Sequence[EventData]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from models.events import EventData, EventType, Outcome, SagaEvent
+from models.order import Order
 from models.steps import (
     COMPENSATABLE,
     COMPLETE_ORDER,
@@ -166,12 +167,25 @@ def undos_of(data: EventData) -> tuple[Compensatable, ...]:
     """
     if data.failure is None:
         return ()
+    if data.failure.everything:
+        return tuple(
+            step
+            for step in COMPENSATABLE
+            if step is not CREATE_ORDER and not nothing_to_do(step, data.saga.order)
+        )
     may_stand = {*data.executed}
     if data.failure.outcome is Outcome.UNKNOWN:
         may_stand.add(data.failure.step)
     return tuple(
         step for step in COMPENSATABLE if step is not CREATE_ORDER and step.step in may_stand
     )
+
+
+def nothing_to_do(step: Compensatable, order: Order) -> bool:
+    """Whether the step is skipped, because the order asks nothing of it."""
+    if step is PROCESS_PAYMENT:
+        return order.amount_charged == 0
+    return step is DEDUCT_POINTS and order.points_to_use == 0
 
 
 def subscription_of(service: Service, event_type: EventType) -> Subscription:

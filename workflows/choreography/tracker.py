@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -12,13 +12,19 @@ with workflow.unsafe.imports_passed_through():
     from activities.alerts import AlertActivities
     from models.calls import SendSilenceAlertInput
     from models.events import EventData, EventType, HeardEvent, ParkingNotice, SagaEvent
-    from models.saga import SagaInput, SagaState
+    from models.saga import SagaInput, SagaState, SagaStatus
+    from models.steps import SEND_NOTIFICATION
+    from workflows import calls
     from workflows.alarm import Alarm
     from workflows.choreography.publishing import new_event, publish
-    from workflows.choreography.story import is_over, told_by
+    from workflows.choreography.story import has_ended, is_over, told_by
     from workflows.interventions import conflict
     from workflows.settling import settled
     from workflows.signs import Signs
+
+# Its reaction begins and answers by events of its own, which take their time too.
+_ON_ITS_WAY = timedelta(seconds=5)
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 @workflow.defn(name="OrderTracker")
@@ -45,6 +51,7 @@ class OrderTracker:
         self._notices: dict[str, ParkingNotice] = {}
         self._warnings: list[str] = []
         self._silent_since = workflow.now()
+        self._stopped_listening = False
         self._signs = Signs()
         self._state = self._told()
 
@@ -61,9 +68,25 @@ class OrderTracker:
         self._changed()
         watch = asyncio.create_task(self._watch_for_silence())
         await publish(self._placed)
-        await workflow.wait_condition(self._is_over)
+        await workflow.wait_condition(lambda: has_ended(self._heard.values()) or self._is_over())
         watch.cancel()
+        await self._hear_of_the_notification()
         self._log("saga ended", status=self._state.status, code=self._state.error_code)
+
+    async def _hear_of_the_notification(self) -> None:
+        """For as long as it may take: the order has ended and does not wait for it."""
+        try:
+            await workflow.wait_condition(
+                self._is_over,
+                timeout=calls.NOTIFICATION_LIMIT + _ON_ITS_WAY,
+                timeout_summary="time for the notification",
+            )
+        except TimeoutError:
+            self._stopped_listening = True
+            self._warn(
+                f"{SEND_NOTIFICATION.activity}: nothing was heard of it for "
+                f"{calls.NOTIFICATION_LIMIT.total_seconds():g} s"
+            )
 
     def _is_over(self) -> bool:
         return is_over(self._heard.values())
@@ -119,8 +142,12 @@ class OrderTracker:
     def note(self, notice: ParkingNotice) -> None:
         """A reaction has been parked, or something about one has changed."""
         known = self._notices.get(notice.reaction_id)
-        if known is None or known.number < notice.number:
-            self._notices[notice.reaction_id] = notice
+        if known is None or _age(known) < _age(notice):
+            before = known.resolutions if known else ()
+            self._notices[notice.reaction_id] = notice.model_copy(
+                # A reset one has forgotten what people did to it.
+                update={"resolutions": tuple(dict.fromkeys((*before, *notice.resolutions)))}
+            )
             self._silent_since = workflow.now()
             self._changed()
 
@@ -152,6 +179,8 @@ class OrderTracker:
         state.resolutions = sorted(
             dict.fromkeys([*state.resolutions, *acts]), key=lambda done: done.at
         )
+        if self._stopped_listening:
+            state.current_step = state.status
         state.warnings += [text for text in self._warnings if text not in state.warnings]
         return state
 
@@ -177,6 +206,11 @@ class OrderTracker:
 
     @refuse.validator
     def _may_not(self, name: str, arguments: Sequence[RawValue]) -> None:
+        if name == "cancel" and self._state.status is SagaStatus.COMPLETED:
+            raise conflict(
+                "ORDER_ALREADY_COMPLETED",
+                f"the order completed at {self._state.completed_at:%Y-%m-%d %H:%M:%S} UTC",
+            )
         if name in ("cancel", "hold", "resume"):
             raise conflict(
                 "NOBODY_DECIDES",
@@ -192,3 +226,7 @@ class OrderTracker:
     def _log(self, message: str, *, level: int = logging.INFO, **fields: object) -> None:
         fields |= {"saga_id": self._placed.saga_id, "order_id": self._placed.correlation_id}
         workflow.logger.log(level, message, extra=fields)
+
+
+def _age(notice: ParkingNotice) -> tuple[datetime, int]:
+    return notice.at or _BEFORE_ALL, notice.number

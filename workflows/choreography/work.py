@@ -17,7 +17,6 @@ from models.calls import (
     ReserveInventoryInput,
 )
 from models.events import SagaEvent
-from models.order import Order
 from models.saga import SagaKind
 from models.steps import Step
 
@@ -31,7 +30,6 @@ class Work:
     undo: Callable[[Any, Any], Any]
     receipt: Callable[[Any], Mapping[str, str]] = lambda _: {}
     """What the answer adds to the data of the events that follow."""
-    nothing_to_do: Callable[[Order], bool] = lambda _: False
 
 
 WORK: Mapping[Step, Work] = {
@@ -56,14 +54,12 @@ WORK: Mapping[Step, Work] = {
         lambda event: ProcessPaymentInput.of(event.data.saga.order),
         PaymentsActivities.refund_payment,
         lambda answer: {"payment_transaction_id": answer.transaction_id},
-        nothing_to_do=lambda order: order.amount_charged == 0,
     ),
     Step.POINTS_DEDUCTED: Work(
         PointsActivities.deduct_points,
         lambda event: DeductPointsInput.of(event.data.saga.order),
         PointsActivities.restore_points,
         lambda answer: {"point_transaction_id": answer.transaction_id},
-        nothing_to_do=lambda order: order.points_to_use == 0,
     ),
     Step.SHIPMENT_CREATED: Work(
         ShippingActivities.create_shipment,
