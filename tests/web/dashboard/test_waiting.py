@@ -47,5 +47,6 @@ async def test_what_is_parked_where_nobody_works_hides_nothing_else(tmp_path: Pa
             (quiet.order_id, True),
         ]
         alone = await read_waiting(sagas)
-        assert alone.untold is not None
-        assert [each.case.order_id for each in alone.cases] == [parked.order_id]
+        assert alone.untold is None
+        assert [each.case.order_id for each in alone.cases] == [parked.order_id, quiet.order_id]
+        assert "does not answer" in alone.cases[1].case.last_error
