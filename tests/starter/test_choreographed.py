@@ -32,7 +32,9 @@ def test_order_id_belongs_to_one_kind(starter: Starter, order: MakeOrder) -> Non
     assert starter.place(placed, "--choreographed", "--detach").exit_code == 0
     other = starter.place(placed)
     assert other.exit_code == 4
-    assert "belongs to another order" in other.stderr
+    assert (
+        f"order {placed['order_id']} is there already, as one that is choreographed" in other.stderr
+    )
     assert starter.run("watch", placed["order_id"]).exit_code == 0
     assert starter.place(placed).exit_code == 4
     first = order()
