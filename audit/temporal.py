@@ -23,7 +23,7 @@ from audit.facts import Workflow
 ABSENT = Workflow("ABSENT")
 _PREFIX = "order-"
 _ORDER_SAGAS = "WorkflowType IN ('OrderSaga', 'OrderTracker')"
-_TRACKER = "OrderTracker"
+TRACKER = "OrderTracker"
 _NEEDING_OPERATOR = (
     "WorkflowType IN ('OrderSaga', 'Reaction') AND ExecutionStatus = 'Running' "
     "AND NeedsOperator = true"
@@ -106,7 +106,7 @@ class OrderWorkflows:
 
         Visibility lags, so what has just begun may be missing.
         """
-        if tracker.workflow_type != _TRACKER:
+        if tracker.workflow_type != TRACKER:
             return []
         found = self._client.list_workflows(
             f"WorkflowType = 'Reaction' AND WorkflowId STARTS_WITH '{tracker.id}/'",

@@ -16,7 +16,7 @@ from audit.facts import Workflow
 from audit.patience import Patience
 from audit.report import Finding, Tally
 from audit.stores import OrderReader
-from audit.temporal import OrderWorkflows, order_id
+from audit.temporal import TRACKER, OrderWorkflows, order_id
 from audit.workflow_rules import WORKFLOW_RULES, Chain, WorkflowFacts
 from client.observation import waiting_tasks
 from models.saga import SagaStatus
@@ -24,7 +24,6 @@ from models.steps import Service
 
 _NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
 _ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
-_TRACKER = "OrderTracker"
 _PAGE = 500
 _ENDED = (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED)
 
@@ -129,7 +128,7 @@ def _runs(execution: WorkflowExecution) -> bool:
 def _chain(
     tracker: WorkflowExecutionDescription, reactions: Sequence[WorkflowExecutionDescription]
 ) -> Chain | None:
-    if tracker.workflow_type != _TRACKER:
+    if tracker.workflow_type != TRACKER:
         return None
     return Chain(
         under_way=sum(map(_runs, reactions)),

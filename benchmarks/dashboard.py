@@ -162,13 +162,13 @@ async def measure(arguments: argparse.Namespace) -> None:
             )
             for _ in range(PAINTS):
                 paint, rows = await first_paint(browser, process.url)
-                print(f"first paint {paint:.0f} ms, first rows {rows:.0f} ms")  # noqa: T201
+                print(f"first paint {paint:.0f} ms, first rows {rows:.0f} ms")  # noqa: T201 -- a program's output
             sagas = Sagas(await connect(server), records, settings)
             for number in range(arguments.rows):
                 await sagas.place(_order(number))
             figures = await cost(await browser.new_page(), process, arguments.seconds)
             for name, figure in figures.items():
-                print(f"{name}: {figure:.1f}")  # noqa: T201
+                print(f"{name}: {figure:.1f}")  # noqa: T201 -- a program's output
             await browser.close()
 
 

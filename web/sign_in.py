@@ -8,15 +8,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from web.api.dependencies import Context
 from web.context import WebContext
-from web.dashboard.texts import Texts, preferred_language
+from web.dashboard.texts import LANGUAGE_COOKIE, Texts, preferred_language
 from web.problems import ProblemError
 from web.sessions import COOKIE, LENGTH
 
 router = APIRouter(include_in_schema=False)
 
 HOME = "/"
-LANGUAGE_COOKIE = "order_saga_language"
-"""Set by the dashboard's switch."""
 _FORM = "application/x-www-form-urlencoded"
 _PAGE = """\
 <!doctype html>
