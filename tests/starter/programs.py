@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.starter import forked
+
+ROOT = forked.ROOT
+
 NOBODY = "127.0.0.1:1"
 """An address where no Temporal server answers, whatever runs on this machine."""
 SECONDS = 60
@@ -44,12 +47,22 @@ class Outcome:
         return json.loads(self.stdout)
 
 
+def _outcome(exit_code: int, stdout: bytes, stderr: bytes, began: float) -> Outcome:
+    assert b"Traceback" not in stderr, stderr.decode()
+    seconds = time.monotonic() - began
+    return Outcome(exit_code, stdout.decode(), stderr.decode(), seconds)
+
+
 @dataclass(frozen=True)
 class Starter:
     """The command line, with a data folder."""
 
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What its commands find in their environment, with these variables over it."""
+        return environment(self.home, **{**self.variables, **(variables or {})})
 
     def run(self, *arguments: str, **variables: str) -> Outcome:
         """Run a command to its end."""
@@ -58,19 +71,23 @@ class Starter:
     def run_typing(self, typed: bytes, *arguments: str, **variables: str) -> Outcome:
         """Run a command with this on standard input. None may ever show a traceback."""
         began = time.monotonic()
+        command = ["starter.py", *arguments]
+        ended = forked.run_command(command, self.environment(variables), typed, SECONDS)
+        return _outcome(ended.exit_code, ended.stdout, ended.stderr, began)
+
+    def run_anew(self, typed: bytes, *arguments: str, **variables: str) -> Outcome:
+        """Run a command in an interpreter of its own, which heeds `PYTHON…` and the locale."""
+        began = time.monotonic()
         ended = subprocess.run(
             [sys.executable, "starter.py", *arguments],
             cwd=ROOT,
-            env=environment(self.home, **self.variables, **variables),
+            env=self.environment(variables),
             input=typed,
             capture_output=True,
             timeout=SECONDS,
             check=False,
         )
-        stderr = ended.stderr.decode()
-        assert "Traceback" not in stderr
-        seconds = time.monotonic() - began
-        return Outcome(ended.returncode, ended.stdout.decode(), stderr, seconds)
+        return _outcome(ended.returncode, ended.stdout, ended.stderr, began)
 
     def place(self, order: dict[str, Any], *options: str, **variables: str) -> Outcome:
         """Place an order that comes by standard input."""
@@ -83,7 +100,7 @@ class Starter:
         process = subprocess.Popen(
             [sys.executable, "starter.py", *arguments],
             cwd=ROOT,
-            env=environment(self.home, **self.variables),
+            env=self.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

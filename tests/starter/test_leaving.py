@@ -115,7 +115,7 @@ def test_queue_that_nobody_polls_is_named(alone: Starter, order: MakeOrder) -> N
 
 @pytest.mark.parametrize("command", [[], ["place"], ["show"], ["watch"], ["list"], ["load"]])
 def test_help_comes_at_once(alone: Starter, command: list[str]) -> None:
-    outcome = alone.run(*command, "--help", PYTHONPROFILEIMPORTTIME="1")
+    outcome = alone.run_anew(b"", *command, "--help", PYTHONPROFILEIMPORTTIME="1")
     assert outcome.exit_code == 0
     assert outcome.stdout.startswith(f"usage: {' '.join(['starter.py', *command])}")
     # What takes its time to load: the SDK a second, the others a tenth of one each.

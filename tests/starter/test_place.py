@@ -128,13 +128,14 @@ def test_korean_survives_in_every_field(starter: Starter, order: MakeOrder) -> N
         shipping_address="서울특별시 중구 세종대로 110",
         notification_email="홍길동@예시.한국",
     )
-    outcome = starter.place(placed, "--json", **PLAIN)
+    typed = json.dumps(placed, ensure_ascii=False).encode()
+    outcome = starter.run_anew(typed, "place", "-", "--json", **PLAIN)
     assert outcome.exit_code == 0, outcome.stdout
     assert outcome.json["order_id"] == placed["order_id"]
     assert outcome.json["items"][0]["product_id"] == "상품"
-    shown = starter.run("show", placed["order_id"], **PLAIN)
+    shown = starter.run_anew(b"", "show", placed["order_id"], **PLAIN)
     assert "2 x 상품" in shown.stdout
-    listed = starter.run("list", "--limit", "1000", **PLAIN)
+    listed = starter.run_anew(b"", "list", "--limit", "1000", **PLAIN)
     assert placed["order_id"] in listed.stdout
 
 
