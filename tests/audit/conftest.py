@@ -38,7 +38,7 @@ def at_once() -> Patience:
     return Patience(settle=timedelta(0))
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A client of an embedded server on which toy sagas run."""
     home = tmp_path_factory.mktemp("audit") / "home"

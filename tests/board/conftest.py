@@ -63,18 +63,18 @@ class Premises:
                 await asyncio.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def board_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("board")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def board_server(board_home: Path) -> AsyncIterator[Server]:
     async with EmbeddedServer.running(Settings.load(home=board_home)) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def board_client(board_server: Server) -> Client:
     return await connect(board_server)
 

@@ -12,12 +12,12 @@ from runtime.settings import Settings
 from tests.house import House, open_house
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def engine_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("engine")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def engine(engine_home: Path) -> AsyncIterator[Client]:
     async with EmbeddedServer.running(Settings.load(home=engine_home)) as server:
         yield await connect(server)

@@ -59,21 +59,21 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         processes.end(left.process, patience=5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of `server`."""
     home = tmp_path_factory.mktemp("shared") / "home"
     return Settings(home=home, default_address=NOBODY)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def server(shared_settings: Settings) -> AsyncIterator[Server]:
     """One embedded server for all tests that only need a server."""
     async with EmbeddedServer.running(shared_settings) as server:
         yield server
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def client(server: Server) -> Client:
     """A client of the shared server."""
     return await connect(server)

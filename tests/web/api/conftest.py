@@ -21,7 +21,7 @@ from web.backend import Backend
 from web.context import WebContext
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
@@ -30,14 +30,14 @@ def _no_settings_from_outside() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of the house and of the API on it."""
     home = tmp_path_factory.mktemp("web-api") / "home"
     return Settings.load(home=home, default_address=NOBODY)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def house(settings: Settings) -> AsyncIterator[House]:
     """All workers, on an embedded Temporal server."""
     async with (
@@ -47,21 +47,21 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         yield house
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def backend(settings: Settings, house: House) -> AsyncIterator[Backend]:
     """What both forms of the API work with."""
     async with Backend.running(settings) as backend:
         yield backend
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def api(settings: Settings, backend: Backend) -> AsyncIterator[Api]:
     """The API without tokens, as on a developer's machine."""
     async with _opened(settings, backend) as api:
         yield api
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def locked(settings: Settings, backend: Backend) -> AsyncIterator[Api]:
     """The API with one token for each role."""
     entries = [{"token": token, "role": name, "name": name} for name, token in TOKENS.items()]

@@ -21,7 +21,7 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def premises(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Premises]:
     folder: Path = tmp_path_factory.mktemp("dashboard")
     home = folder / "home"
@@ -30,7 +30,7 @@ async def premises(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pr
             yield Premises(home, sagas, web)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
