@@ -2,8 +2,13 @@
 
 import argparse
 import contextlib
+import signal
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
+
+if __name__ == "__main__":
+    # Until `run_program` listens: Ctrl-C while all of the below loads ends it without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 # Nothing heavy up here: `--help` must not wait for the Temporal SDK to load.
 from client.actions import Action

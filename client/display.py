@@ -161,6 +161,8 @@ def print_list(console: Console, states: Sequence[SagaState]) -> None:
             lines.append(state.current_step)
         if state.kind is not SagaKind.ORCHESTRATED:
             lines.append(state.kind.value)
+        if not state.status.ended:
+            lines += state.warnings
         table.add_row(
             Text(state.order_id),
             Text("\n".join(lines), _STYLES.get(state.status, "")),

@@ -99,14 +99,18 @@ class RunningSagas:
     async def glance(self, execution: WorkflowExecution) -> SagaState:
         """Like `state`, but what its start and its search attributes tell when no worker answers.
 
-        Then it has no steps. Raises `RPCError` with NOT_FOUND when Temporal has just forgotten it.
+        Then it has no steps. One that was ended past the saga has a warning that says so. Raises
+        `RPCError` with NOT_FOUND when Temporal has just forgotten it.
         """
         if execution.status in (
             WorkflowExecutionStatus.COMPLETED,
             WorkflowExecutionStatus.FAILED,
         ):
             return await self._outcome(execution)
-        return await self._answer(execution.id) or await self._at_start(execution)
+        state = await self._answer(execution.id) or await self._at_start(execution)
+        if how := execution.status and _OUTSIDE_ENDS.get(execution.status):
+            state.warnings.append(f"the workflow was {how} in Temporal")
+        return state
 
     async def follow(
         self, order_id: str, description: WorkflowExecutionDescription | None

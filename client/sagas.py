@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -155,19 +155,19 @@ class Sagas:
     async def newest(self, status: SagaStatus | None, limit: int) -> list[SagaState]:
         """The newest sagas (with this status), newest first.
 
-        Those that wait for their first worker are among them; without a worker, running ones
-        come without their steps.
+        Those that wait for their first worker are among them, and those whose workflow was ended
+        past the saga; without a worker, running ones come without their steps.
         """
         with translated():
             recorded = await self._recorded_newest(status, limit)
-            running = [
-                execution
-                for execution in await self._live_newest(status, limit)
-                if execution.id not in recorded
-            ]
+            running = live = await self._running.newest(None, limit)
+            if status is not None:
+                live = [] if status.ended else await self._running.newest(status, limit)
+            left_open = await self._left_open({each.id for each in [*running, *live]}, limit)
+            unended = [each for each in [*live, *left_open] if each.id not in recorded]
             places = asyncio.Semaphore(_GLANCES_AT_ONCE)
-            live = await asyncio.gather(*(self._glance(each, places) for each in running))
-        states = [*recorded.values(), *live]
+            glances = await asyncio.gather(*(self._glance(each, places) for each in unended))
+            states = [*recorded.values(), *glances]
         matching = [state for state in states if status in (None, state.status)]
         return sorted(matching, key=lambda state: state.created_at, reverse=True)[:limit]
 
@@ -192,10 +192,17 @@ class Sagas:
         records = await self._records.newest(status, limit)
         return {record.saga_id: record.state for record in records if record.state is not None}
 
-    async def _live_newest(self, status: SagaStatus | None, limit: int) -> list[WorkflowExecution]:
-        if status is not None and status.ended:
-            return []  # their records are closed
-        return await self._running.newest(status, limit)
+    async def _left_open(
+        self, running: Collection[str], limit: int
+    ) -> list[WorkflowExecutionDescription]:
+        """The workflows of the newest open records that do not run, so that nobody closes these."""
+        records = await self._records.newest(SagaStatus.STARTED, limit)
+        left = [
+            await self._running.describe(record.order_id)
+            for record in records
+            if record.saga_id not in running
+        ]
+        return [description for description in left if description is not None]
 
     async def _glance(self, execution: WorkflowExecution, places: asyncio.Semaphore) -> SagaState:
         async with places:

@@ -95,3 +95,6 @@ REFUSALS = frozenset(refusal.__name__ for refusal in Refusal.__subclasses__()) -
 """The wire names that mean "no, and nothing happened". A name that the reader does not know
 counts as an unknown outcome, which is always safe: it is undone. So does `KeyReused`: this call
 had no effect, but one under the same key was made before and may have had one."""
+
+UNDONE_BEFORE = frozenset({Fenced.__name__, OrderGivenUp.__name__})
+"""Those of them that say: this was undone before, by a run of the saga before a reset."""

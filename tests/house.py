@@ -56,7 +56,7 @@ WORKFLOW_OF = {SagaKind.ORCHESTRATED: "OrderSaga", SagaKind.CHOREOGRAPHED: "Orde
 NUMBERS = itertools.count(1)
 """Of orders: houses may share a Temporal server."""
 
-Hook = Callable[[], Awaitable[None]]
+Hook = Callable[[], Awaitable[object]]
 
 
 class InjuredServices(Faults):

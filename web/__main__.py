@@ -1,6 +1,11 @@
 """`python -m web`: the HTTP API and the live dashboard, until SIGTERM or Ctrl-C."""
 
 import argparse
+import signal
+
+if __name__ == "__main__":
+    # Until `run_program` listens: Ctrl-C while all of the below loads ends it without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from runtime.logs import configure_logs
 from runtime.program import ExitCode, run_program

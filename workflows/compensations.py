@@ -89,7 +89,7 @@ class Compensations:
         return closing
 
     async def _close(self, undo: _Undo) -> None:
-        self._journal.began(undo.step.compensation.running)
+        began = self._journal.began(undo.step.compensation.running)
         settlement = await self._interventions.see_through(
             MustSucceed(
                 undo.step.step,
@@ -102,4 +102,4 @@ class Compensations:
         if settlement is Settlement.ABANDONED:
             self.accept_loss()
         else:
-            self._journal.compensated(undo.step.step)
+            self._journal.compensated(undo.step.step, began)

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from models.errors import Fenced, OrderGivenUp
-from models.steps import CREATE_ORDER, Compensatable, ErrorCode, Service
+from models.steps import Compensatable, ErrorCode, Service
 from workflows import calls
 from workflows.compensations import Compensations
 from workflows.journal import Journal
@@ -39,8 +39,8 @@ class Forward:
         self._in_flight: workflow.ActivityHandle[Any] | None = None
         self.past_pivot = False
         """From here on nothing stops the saga: it only goes forward."""
-        self.met_fence = False
-        """A step was refused because its undo had come first: see `OrderSaga._undo_everything`."""
+        self.met_earlier_run = False
+        """A call was refused because of an undo: see `OrderSaga._undo_everything`."""
 
     @property
     def stopped(self) -> bool:
@@ -88,7 +88,7 @@ class Forward:
         except (FailureError, asyncio.CancelledError) as failure:
             if refusal := calls.refusal_in(failure):
                 self._compensations.discard(step)
-                self._note_earlier_run(step, refusal)
+                self._note_earlier_run(refusal)
                 self._journal.stopped(step.refused, refusal.message)
             else:
                 self._journal.stopped(step.failed, calls.reason_of(failure))
@@ -96,13 +96,19 @@ class Forward:
         self._journal.executed(step.step)
         return result
 
-    def _note_earlier_run(self, step: Compensatable, refusal: ApplicationError) -> None:
+    def undone_before(self, failure: ActivityError) -> None:
+        """The pivot was refused: a run of this order before a reset to a later point undid it."""
+        self.met_earlier_run = True
+        if refusal := calls.refusal_in(failure):
+            self._note_earlier_run(refusal)
+        self._journal.stopped(ErrorCode.ORDER_REJECTED, calls.reason_of(failure))
+
+    def _note_earlier_run(self, refusal: ApplicationError) -> None:
         """What a refusal tells of a run of this order before a reset."""
         if refusal.type == OrderGivenUp.__name__:
             self._compensations.accept_loss()
-        # The order's own fence is the last one: with it, everything was undone.
-        if refusal.type == Fenced.__name__ and step is not CREATE_ORDER:
-            self.met_fence = True
+        if refusal.type == Fenced.__name__:
+            self.met_earlier_run = True
 
     async def _call(
         self,

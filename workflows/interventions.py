@@ -42,6 +42,13 @@ class MustSucceed:
     """Called for each scheduling, so that the order's record has the latest state."""
     forward_only: bool = False
     """The pivot: no person can do it by hand or give it up."""
+    decisive: frozenset[str] = frozenset()
+    """Refusals that are an answer: they end the call, where others call a person."""
+
+    def is_decided_by(self, failure: BaseException) -> bool:
+        """Whether the service has refused in one of the decisive ways."""
+        refusal = calls.refusal_in(failure)
+        return refusal is not None and refusal.type in self.decisive
 
     @property
     def name(self) -> str:
@@ -87,10 +94,15 @@ class Interventions:
         return step in self._open
 
     async def see_through(self, call: MustSucceed) -> Settlement:
-        """Make the call until it has succeeded or a person has settled it."""
+        """Make the call until it has succeeded or a person has settled it.
+
+        Raises the `ActivityError` of a decisive refusal.
+        """
         try:
             await self._start(call, calls.first_attempts(call.service, call.running))
         except ActivityError as failure:
+            if call.is_decided_by(failure):
+                raise
             return await self._intervene(call, failure)
         return Settlement.DONE
 
@@ -109,6 +121,9 @@ class Interventions:
         alarm.sound(self._alert_targets)
         try:
             case.settlement = await self._settle(case)
+        except ActivityError:
+            self._journal.intervention_closed(record, "refused")
+            raise
         finally:
             del self._open[call.step]
             alarm.silence()
@@ -130,6 +145,8 @@ class Interventions:
             try:
                 await case.attempt
             except (ActivityError, asyncio.CancelledError) as failure:
+                if case.call.is_decided_by(failure):
+                    raise
                 # Ended by itself, an attempt without a limit was refused for good.
                 if not case.interrupted:
                     case.machine_may_try = False

@@ -27,7 +27,7 @@ class Journal:
         self.state = SagaState.at_start(order, kind, info.workflow_id, info.workflow_start_time)
         self._signs = Signs()
         self._running_since = now
-        self._closing_at: datetime | None = None
+        self._closing_at: dict[SagaStatus, datetime] = {}
 
     def started(self) -> None:
         """The saga has begun to run."""
@@ -35,16 +35,17 @@ class Journal:
         self._log("saga started")
         self._changed()
 
-    def began(self, running: str) -> None:
-        """A step or an undo begins; `running` is its `current_step`."""
+    def began(self, running: str) -> datetime:
+        """A step or an undo begins, at the time returned; `running` is its `current_step`."""
         self.state.current_step = running
         self._running_since = workflow.now()
         self._changed()
+        return self._running_since
 
     def executed(self, step: Step) -> None:
         """The step has had its effect."""
         self.state.executed_steps.append(step)
-        self._log("step executed", step=step, duration=self._duration())
+        self._log("step executed", step=step, duration=_seconds_since(self._running_since))
         self._changed()
 
     def skipped(self, step: Step) -> None:
@@ -67,10 +68,10 @@ class Journal:
         self.state.held = None
         self._changed()
 
-    def compensated(self, step: Step) -> None:
-        """The step is undone, by machine or by a named person."""
+    def compensated(self, step: Step, began: datetime) -> None:
+        """The step is undone, by machine or by a named person; others may be under way."""
         self.state.compensated_steps.append(step)
-        self._log("step compensated", step=step, duration=self._duration())
+        self._log("step compensated", step=step, duration=_seconds_since(began))
         self._changed()
 
     def warned(self, warning: str) -> None:
@@ -86,13 +87,19 @@ class Journal:
             "intervention opened",
             level=logging.ERROR,
             step=intervention.step,
+            compensation=intervention.compensation,
+            since=intervention.since.isoformat(),
+            attempts=intervention.attempts,
             reason=intervention.last_error,
+            run="python starter.py interventions",
         )
         self._changed()
 
     def intervention_closed(self, intervention: Intervention, how: str) -> None:
         """It succeeded after all, or a person has dealt with it."""
         self.state.interventions.remove(intervention)
+        if how != "done":
+            self._closing_at.clear()  # the record was not closed: it has no time of its own
         self._log("intervention closed", step=intervention.step, how=how)
         self._changed()
 
@@ -117,17 +124,21 @@ class Journal:
         self.acted("resume", by)
 
     def closing(self, status: SagaStatus, *, last_step: Step) -> SagaState:
-        """The state as it will be once the orders service has closed its record with `status`."""
-        self._closing_at = workflow.now()
+        """The state as it will be once the orders service has closed its record with `status`.
+
+        However often it is asked, the moment is that of the first time: the record keeps that one
+        when it is closed twice because a reply was lost.
+        """
+        closing_at = self._closing_at.setdefault(status, workflow.now())
         state = self.state.model_copy(deep=True)
         steps = state.executed_steps if status is SagaStatus.COMPLETED else state.compensated_steps
         steps.append(last_step)
-        end(state, status, self._closing_at)
+        end(state, status, closing_at)
         return state
 
     def ended(self, status: SagaStatus) -> None:
         """The outcome stands, since the moment that the order's record has for it."""
-        end(self.state, status, self._closing_at or workflow.now())
+        end(self.state, status, self._closing_at.get(status, workflow.now()))
         self._log("saga ended", status=status, code=self.state.error_code)
         self._changed()
 
@@ -144,9 +155,9 @@ class Journal:
         fields |= {"saga_id": self.state.saga_id, "order_id": self.state.order_id}
         workflow.logger.log(level, event, extra=fields)
 
-    def _duration(self) -> float:
-        """Seconds since the step or undo began."""
-        return round((workflow.now() - self._running_since).total_seconds(), 3)
+
+def _seconds_since(began: datetime) -> float:
+    return round((workflow.now() - began).total_seconds(), 3)
 
 
 def end(state: SagaState, status: SagaStatus, at: datetime) -> None:

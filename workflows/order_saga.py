@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         ReserveInventoryInput,
         SendNotificationInput,
     )
+    from models.errors import UNDONE_BEFORE
     from models.saga import OperatorAction, SagaInput, SagaKind, SagaState, SagaStatus
     from models.steps import (
         COMPLETE_ORDER,
@@ -90,12 +91,12 @@ class OrderSaga:
             await self._deduct_points()
             await self._create_shipment()
             await self._forward.reach_pivot()
+            await self._complete_order()  # The pivot: from here on the order only goes forward.
         except (Exception, asyncio.CancelledError) as failure:
             if not isinstance(failure, Stopped | asyncio.CancelledError):
                 raise  # A bug: the workflow task fails, and the order waits for mended code.
             await self._undo()
         else:
-            await self._complete_order()  # The pivot: from here on the order only goes forward.
             await self._send_notification()
 
     # The steps, in their order. Each registers its undo before it runs.
@@ -164,16 +165,20 @@ class OrderSaga:
         self._journal.began(COMPLETE_ORDER.running)
         # Remote, unlike create_order: a local activity is on record only after its effect, so a
         # worker that died in between would leave a completed order that could still be cancelled.
-        await self._interventions.see_through(
-            MustSucceed(
-                COMPLETE_ORDER.step,
-                COMPLETE_ORDER.service,
-                COMPLETE_ORDER.running,
-                OrdersActivities.complete_order,
-                self._closed_as_completed,
-                forward_only=True,
-            )
+        pivot = MustSucceed(
+            COMPLETE_ORDER.step,
+            COMPLETE_ORDER.service,
+            COMPLETE_ORDER.running,
+            OrdersActivities.complete_order,
+            self._closed_as_completed,
+            forward_only=True,
+            decisive=UNDONE_BEFORE,
         )
+        try:
+            await self._interventions.see_through(pivot)
+        except ActivityError as failure:
+            self._forward.undone_before(failure)
+            raise Stopped from failure
         self._journal.executed(COMPLETE_ORDER.step)
         self._journal.ended(SagaStatus.COMPLETED)
 
@@ -193,16 +198,17 @@ class OrderSaga:
 
     async def _undo(self) -> None:
         self._journal.compensating()
-        if self._forward.met_fence:
+        if self._forward.met_earlier_run:
             self._undo_everything()
         await self._compensations.run()
         self._journal.ended(self._compensations.outcome)
 
     def _undo_everything(self) -> None:
-        """A step had been undone before it ran: by a run of this order before a reset.
+        """The order had been undone before: by a run of it before a reset.
 
-        What that run left open, a refund for example, only the services know. So every step is
-        undone; to undo twice has one effect, and to undo nothing has none.
+        What that run left open, a refund for example, only the services know, and what this one
+        has done since is not part of it. So every step is undone; to undo twice has one effect,
+        and to undo nothing has none.
         """
         undos: list[tuple[Compensatable, Callable[[Any, Any], Any]]] = [
             (RESERVE_INVENTORY, InventoryActivities.release_inventory),
@@ -247,12 +253,11 @@ class OrderSaga:
 
     @workflow.update(name="cancel")
     def cancel(self, action: OperatorAction) -> SagaState:
-        """Undo the order. Accepted again while it is being undone, where it changes nothing."""
-        if not self._forward.stopped:
-            self._journal.acted("cancel", action)
-            self._forward.stop(
-                ErrorCode.ORDER_CANCELLED, f"cancelled by {action.actor}: {action.reason}"
-            )
+        """Undo the order. Accepted again while it is being undone, where it is noted only."""
+        self._journal.acted("cancel", action)
+        self._forward.stop(
+            ErrorCode.ORDER_CANCELLED, f"cancelled by {action.actor}: {action.reason}"
+        )
         return self.state()
 
     @cancel.validator

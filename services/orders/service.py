@@ -51,26 +51,24 @@ class OrdersService:
         except KeyReused:
             raise OrderIdTaken(f"{order.order_id} is the id of another order") from None
         except Fenced:
-            record = await self._records.get(order.order_id)
-            if record is None or record.status is not SagaStatus.FAILED:
-                raise
-            if (record.content_hash, record.kind) != (content.content_hash, content.kind):
-                raise OrderIdTaken(f"{order.order_id} is the id of another order") from None
-            raise OrderGivenUp(f"{order.order_id} has ended with an accepted loss") from None
+            await self._check_not_given_up(order.order_id, content)
+            raise
 
     async def complete_order(self, request: CloseOrderInput) -> None:
         """Closes the order as completed.
 
-        Raises `OrderNotOpen` if there is no such order or it was cancelled.
+        Raises `OrderNotOpen` if there is no such order. After a reset it may have been undone:
+        then this raises `Fenced`, or `OrderGivenUp` if that was with an accepted loss.
         """
-        order, state = request.order, request.state
+        order, content = request.order, _content(request.order, request.state.kind)
         try:
             await self._operations.perform(
-                forward(COMPLETE_ORDER, order.order_id, _content(order, state.kind), type(None)),
+                forward(COMPLETE_ORDER, order.order_id, content, type(None)),
                 lambda connection: self._complete(connection, request),
             )
         except Fenced:
-            raise OrderNotOpen(f"{order.order_id} was cancelled") from None
+            await self._check_not_given_up(order.order_id, content)
+            raise
 
     async def cancel_order(self, request: CloseOrderInput) -> None:
         """Closes the order as undone; `state.status` says whether by all means or with a loss.
@@ -83,6 +81,15 @@ class OrdersService:
             undo(CREATE_ORDER, order.order_id, _content(order, state.kind), (COMPLETE_ORDER,)),
             lambda connection: self._cancel(connection, request),
         )
+
+    async def _check_not_given_up(self, order_id: str, content: _OrderContent) -> None:
+        """Tell an undone order that ended with an accepted loss from one that has none."""
+        record = await self._records.get(order_id)
+        if record is None or record.status is not SagaStatus.FAILED:
+            return
+        if (record.content_hash, record.kind) != (content.content_hash, content.kind):
+            raise OrderIdTaken(f"{order_id} is the id of another order") from None
+        raise OrderGivenUp(f"{order_id} has ended with an accepted loss") from None
 
     async def _open(self, connection: Connection, request: CreateOrderInput) -> CreateOrderResult:
         order = request.order

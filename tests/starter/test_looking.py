@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -157,3 +158,15 @@ async def test_order_whose_workflow_was_terminated_is_not_waited_for(
     outcome = starter.run("watch", placed["order_id"])
     assert outcome.exit_code == 1
     assert "was terminated in Temporal" in outcome.stderr
+    told = "the workflow was terminated in Temporal"
+    until = time.monotonic() + 20  # Temporal's list lags behind
+    while told not in " ".join((listed := starter.run("list").stdout).split()):
+        assert time.monotonic() < until, listed
+    [state] = [
+        state
+        for state in starter.run("list", "--json").json
+        if state["order_id"] == placed["order_id"]
+    ]
+    assert state["warnings"] == [told]
+    assert placed["order_id"] in starter.run("list", "--status", state["status"]).stdout
+    assert placed["order_id"] not in starter.run("list", "--status", "FAILED").stdout

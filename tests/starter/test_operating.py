@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ async def test_cancel_undoes_an_order_in_the_name_of_who_is_logged_in(
     assert "was undone at" in again.stderr
 
 
-async def test_cancel_of_an_order_that_is_being_undone_changes_nothing(
+async def test_cancel_of_an_order_that_is_being_undone_is_noted_only(
     starter: Starter, stuck: Callable[..., Any]
 ) -> None:
     [order_id] = await stuck("STUCK")
@@ -78,7 +79,8 @@ async def test_cancel_of_an_order_that_is_being_undone_changes_nothing(
     again = starter.run("cancel", order_id, *KIM, "--json")
     assert again.exit_code == 0
     assert again.json["error_code"] == "PAYMENT_PROCESSING_FAILED"
-    assert again.json["resolutions"] == []
+    noted = [(done["action"], done["actor"]) for done in again.json["resolutions"]]
+    assert noted == [("cancel", "kim"), ("cancel", "kim")]
 
 
 async def test_held_order_starts_no_step_until_it_is_resumed(
@@ -253,7 +255,11 @@ async def test_intervention_without_alert_targets_is_logged_as_an_error(
     ]
     assert line["message"] == "intervention opened"
     assert line["step"] == STEP
+    assert line["compensation"] == "release_inventory"
     assert line["reason"] == "release_inventory was refused by a fault file"
+    assert line["attempts"] == 1
+    assert line["run"] == "python starter.py interventions"
+    assert datetime.fromisoformat(line["since"]).tzinfo is not None
 
 
 async def test_one_wish_acts_once_however_often_it_is_sent(

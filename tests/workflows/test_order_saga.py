@@ -1,5 +1,7 @@
 """The saga over the real services: what ends how, in which order it is undone, and the books."""
 
+import itertools
+
 import pytest
 
 from models.saga import SagaStatus
@@ -135,10 +137,14 @@ async def test_goes_forward_only_when_the_pivot_fails_for_long(house: House) -> 
 
 
 async def test_closes_the_record_with_the_state_it_ends_with(house: House) -> None:
-    for fault, expected in ((None, "COMPLETED"), ("create_shipment", "COMPENSATED")):
+    closings = (("COMPLETED", "complete_order"), ("COMPENSATED", "cancel_order"))
+    # Closed twice, too: the reply of the first attempts is lost, until it becomes an intervention.
+    for (expected, closing), replies_lost in itertools.product(closings, (False, True)):
         order = house.order("record")
-        if fault:
-            house.injure(order, fault, "refuse")
+        if expected == "COMPENSATED":
+            house.injure(order, "create_shipment", "refuse")
+        if replies_lost:
+            house.injure(order, closing, "lose_reply", times=7)
         state = await house.run(order)
         record = await house.record(order)
         assert (record.status, record.error_code) == (expected, state.error_code)
