@@ -78,6 +78,8 @@ def result_equals_the_record(facts: WorkflowFacts) -> Figures | None:
     record, status = facts.record, facts.state.get("status")
     if status is None or record is None or _another_orders(facts):
         return None
+    if _closing_accepted(facts.state):
+        return None  # It may have been closed all the same, and its reply lost.
     if record.status in (status, SagaStatus.STARTED):
         return None  # An open record is `open_order_has_a_running_workflow`'s.
     return {"workflow": status, "record": record.status}

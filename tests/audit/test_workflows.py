@@ -167,6 +167,19 @@ async def test_a_result_that_is_not_the_record_is_found(sqlite_shop: Shop, sagas
     assert finding.figures == {"workflow": "COMPLETED", "record": "COMPENSATED"}
 
 
+async def test_a_closing_that_a_person_gave_up_is_no_finding_though_it_had_its_effect(
+    sqlite_shop: Shop, sagas: ToySagas
+) -> None:
+    """The reply of `cancel_order` was lost: the record is closed, and the workflow never knew."""
+    closed = order("WF-closed")
+    await sqlite_shop.compensate(closed, STEPS)
+    given_up = compensated(
+        closed, COMPENSATABLE, COMPENSATABLE, resolutions=[resolution(CREATE_ORDER, "abandon")]
+    )
+    await sagas.end(closed, Behaviour.FAIL, given_up)
+    assert about(await checked(sqlite_shop, sagas), closed) == []
+
+
 async def test_a_result_without_a_record_is_found(sqlite_shop: Shop, sagas: ToySagas) -> None:
     forgotten, refused = order("WF-forgotten"), order("WF-refused")
     await sagas.end(forgotten, Behaviour.END, completed(forgotten))
