@@ -1,12 +1,10 @@
 """Reactions whose retries are spent: parked, alerted, seen, driven again, and gone on from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from pydantic import SecretStr
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from client.dead_letters import open_dead_letters, redrive
@@ -15,9 +13,9 @@ from models.events import DeadLetter, EventType
 from models.order import Order
 from models.saga import OperatorAction, SagaKind, SagaStatus
 from models.steps import COMPENSATABLE, Compensatable, Service, Step
-from tests.alerts.targets import HttpTarget, http_target
+from tests.alerts.targets import HttpTarget
 from tests.engine.test_history_tricks import reset
-from tests.house import House, open_house
+from tests.house import House
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
@@ -42,21 +40,6 @@ REFUSED = {
     "abandon": "PARKED_NOT_CLAIMED",
     "retry": "PARKED_NOT_CLAIMED",
 }
-
-
-@pytest.fixture(scope="module")
-def hook() -> Iterator[HttpTarget]:
-    with http_target() as target:
-        yield target
-
-
-@pytest.fixture(scope="module")
-async def house(
-    engine: Client, hook: HttpTarget, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
-    folder: Path = tmp_path_factory.mktemp("house")
-    async with open_house(engine, folder, alert_urls=(SecretStr(hook.url),)) as house:
-        yield house
 
 
 async def parked(
