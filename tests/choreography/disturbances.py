@@ -31,9 +31,9 @@ from temporalio.worker import (
 
 from models.events import Delivery, ParkingNotice, SagaEvent
 
-_LOST_SECONDS = 1.0
-_LOOK_SECONDS = 0.2
-_TRIES = 50
+_LOST_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
+_TRIES = 100
 
 
 @dataclass(frozen=True)

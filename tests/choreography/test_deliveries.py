@@ -31,17 +31,20 @@ async def redelivered(house: House, order: Order) -> None:
         name: each for name, each in POST.delivered.items() if f"order-{order.order_id}/" in name
     }
     assert len(mine) >= 3
-    for name, delivery in mine.items():
-        if "/PaymentFailed/orders" in name:
-            continue  # It would wait for undos; those that follow tell it of them.
-        again = await house.client.start_workflow(
+    again = [
+        await house.client.start_workflow(
             "Reaction",
             delivery,
             id=name,
             task_queue=delivery.service.value,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         )
-        await again.result()
+        for name, delivery in mine.items()
+        # It would wait for undos; those that follow tell it of them.
+        if "/PaymentFailed/orders" not in name
+    ]
+    for reaction in again:
+        await reaction.result()
 
 
 @pytest.mark.parametrize("token", [None, "tok_declined"])
