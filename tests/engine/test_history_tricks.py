@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -19,8 +20,11 @@ FIRST_TASK_COMPLETED = 4
 """Started, scheduled, started, completed: the first event that a reset can go back to."""
 
 
-async def reset(client: Client, workflow_id: str) -> WorkflowHandle[OrderSaga, SagaState]:
+async def reset(
+    client: Client, workflow_id: str, *, without_signals: bool = False
+) -> WorkflowHandle[OrderSaga, SagaState]:
     """Run the workflow again from its first task, as the Web UI's Reset does."""
+    left_out = [ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL]
     description = await client.get_workflow_handle(workflow_id).describe()
     response = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
@@ -31,6 +35,7 @@ async def reset(client: Client, workflow_id: str) -> WorkflowHandle[OrderSaga, S
             reason="a test",
             workflow_task_finish_event_id=FIRST_TASK_COMPLETED,
             request_id=f"reset-{workflow_id}",
+            reset_reapply_exclude_types=left_out if without_signals else (),
         )
     )
     return client.get_workflow_handle_for(OrderSaga.run, workflow_id, run_id=response.run_id)

@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.calls import forward, notification, reason_of, refusal_in
     from workflows.choreography.dead_letters import DeadLetters
-    from workflows.choreography.publishing import new_event, publish
+    from workflows.choreography.publishing import ask_again, new_event, publish
     from workflows.choreography.story import told_by
     from workflows.choreography.subscriptions import (
         TELLS,
@@ -175,6 +175,7 @@ class Reaction:
 
     async def _close_when_all_is_undone(self) -> EventType:
         needed = {step.step for step in undos_of(self._data)}
+        await ask_again(self._event)
         await workflow.wait_condition(lambda: needed <= self._undone.keys())
         return await self._cancel_order()
 
@@ -236,14 +237,9 @@ class Reaction:
         if event is None:
             raise AssertionError("a call that succeeded was given its argument before")
         await publish(event, self._event)
-        workflow.logger.info(
-            "event published",
-            extra={
-                "saga_id": event.saga_id,
-                "order_id": event.correlation_id,
-                "event_type": event.event_type.value,
-            },
-        )
+        fields = {"saga_id": event.saga_id, "order_id": event.correlation_id}
+        fields["event_type"] = event.event_type.value
+        workflow.logger.info("event published", extra=fields)
         return event.event_type
 
     def _next(self, event_type: EventType, **changes: Any) -> SagaEvent:
