@@ -6,6 +6,7 @@ of every reaction but the first has; so nothing here may have to wait for long.
 """
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
@@ -18,8 +19,9 @@ from tests.alerts.targets import HttpTarget, http_target
 from tests.house import House, open_house
 
 
-@pytest.fixture(scope="session")
-async def engine() -> AsyncIterator[Client]:
+@asynccontextmanager
+async def running_server() -> AsyncIterator[Client]:
+    """A Temporal server that knows of nothing yet."""
     async with await WorkflowEnvironment.start_local(
         data_converter=pydantic_data_converter,
         dev_server_existing_path=str(program_beside_python("temporal")),
@@ -27,6 +29,12 @@ async def engine() -> AsyncIterator[Client]:
         dev_server_log_level="error",
     ) as server:
         yield server.client
+
+
+@pytest.fixture(scope="session")
+async def engine() -> AsyncIterator[Client]:
+    async with running_server() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

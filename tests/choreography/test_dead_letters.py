@@ -5,10 +5,14 @@ from collections.abc import Callable
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 
 from client.dead_letters import open_dead_letters, redrive
 from client.operators import ActionRefused
+from client.step_runs import step_runs
+from client.timeline import read_story
+from client.views import RunOutcome
 from models.events import DeadLetter, EventType
 from models.order import Order
 from models.saga import OperatorAction, SagaKind, SagaStatus
@@ -134,6 +138,17 @@ async def test_order_does_not_wait_for_a_parked_notification(house: House) -> No
     reaction = house.client.get_workflow_handle(letter.reaction_id)
     assert await reaction.result() == EventType.NOTIFICATION_SENT
     assert await house.notifications(order) == 1
+
+
+async def test_timeline_tells_a_refused_notification_from_an_unknown_one(house: House) -> None:
+    order = house.order("not-notified")
+    house.injure(order, "send_notification", "refuse")
+    handle = await house.place(order, CHOREOGRAPHED)
+    state = await house.end_of(handle, order)
+    events = [event async for event in handle.fetch_history_events()]
+    *_, run = step_runs(await read_story(events, pydantic_data_converter), ())
+    assert (run.step, run.outcome) == (Step.NOTIFICATION_SENT, RunOutcome.REFUSED)
+    assert state.warnings == [f"send_notification: {run.last_error}"]
 
 
 async def test_only_what_is_parked_can_be_driven(house: House) -> None:

@@ -148,9 +148,9 @@ class Reaction:
             )
         except ActivityError as error:
             # The order does not wait for it, so neither does its tracker.
-            warning = f"{SEND_NOTIFICATION.activity}: {reason_of(error)}"
-            warnings = (*self._data.warnings, warning)
-            await self._publish(self._next(EventType.NOTIFICATION_FAILED, warnings=warnings))
+            self._warnings.append(f"{SEND_NOTIFICATION.activity}: {reason_of(error)}")
+            outcome = Outcome.REFUSED if refusal_in(error) else Outcome.UNKNOWN
+            await self._publish(self._next(EventType.NOTIFICATION_FAILED, not_notified=outcome))
             await self._dead_letters.park(call, error, told=False)
         executed = (*self._data.executed, SEND_NOTIFICATION.step)
         return await self._publish(self._next(EventType.NOTIFICATION_SENT, executed=executed))

@@ -206,7 +206,7 @@ class OrderTracker:
 
     @refuse.validator
     def _may_not(self, name: str, arguments: Sequence[RawValue]) -> None:
-        if name == "cancel" and self._state.status is SagaStatus.COMPLETED:
+        if name in ("cancel", "hold") and self._state.status is SagaStatus.COMPLETED:
             raise conflict(
                 "ORDER_ALREADY_COMPLETED",
                 f"the order completed at {self._state.completed_at:%Y-%m-%d %H:%M:%S} UTC",
