@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Workflows load their module anew for each order, which without bytecode means to compile it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help run up web test test-all check format browser constraints clean
 
 help: ## say what each target does

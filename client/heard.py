@@ -5,8 +5,8 @@ Its tracker calls no service: it is told, by signals, what each one did.
 
 from collections.abc import Iterator
 
-from models.events import EventType, SagaEvent
-from models.steps import COMPENSATABLE, COMPLETE_ORDER, CREATE_ORDER, STEPS, Step
+from models.events import EventType, Outcome, SagaEvent
+from models.steps import COMPENSATABLE, COMPLETE_ORDER, CREATE_ORDER, SEND_NOTIFICATION, STEPS, Step
 from workflows.choreography.subscriptions import TELLS
 
 _DONE: dict[EventType, str] = {
@@ -46,3 +46,15 @@ def _ends_of_the_order(event: SagaEvent) -> Iterator[tuple[str, bool]]:
         yield CREATE_ORDER.activity, False
     if any(undone.step is Step.ORDER_CREATED for undone in event.data.undone):
         yield CREATE_ORDER.compensation.activity, True
+
+
+def why_not_done(event: SagaEvent) -> tuple[bool, str | None]:
+    """Of a call that this event tells was not done: whether it was refused, and the error."""
+    data = event.data
+    if event.event_type is EventType.NOTIFICATION_FAILED:
+        label = f"{SEND_NOTIFICATION.activity}: "
+        errors = (text.removeprefix(label) for text in data.warnings if text.startswith(label))
+        return data.not_notified is Outcome.REFUSED, next(errors, None)
+    if data.failure is None:
+        return False, None
+    return data.failure.outcome is Outcome.REFUSED, data.failure.message

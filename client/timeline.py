@@ -12,10 +12,10 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from client.heard import ended_calls
+from client.heard import ended_calls, why_not_done
 from client.views import Lane
 from models.errors import REFUSALS
-from models.events import Outcome, ParkingNotice, SagaEvent
+from models.events import ParkingNotice, SagaEvent
 from models.order import Order
 from models.saga import OperatorAction, SagaInput, SagaState
 from models.steps import COMPENSATABLE, STEPS, Compensatable, ForwardOnly, Step
@@ -218,14 +218,13 @@ class _Reader:
     def _heard(self, event: SagaEvent) -> None:
         """An event comes when the call that it tells of is over."""
         self.story.events.append(event)
-        at, failure = event.timestamp, event.data.failure
+        at = event.timestamp
         for operation, done in ended_calls(event):
             if any(call.operation == operation and call.done >= done for call in self.story.calls):
                 continue  # told twice
             call = Call(operation, min(self._last_event_at, at), at, 1, done=done)
-            if not done and failure is not None:
-                call.refused = failure.outcome is Outcome.REFUSED
-                call.error = failure.message
+            if not done:
+                call.refused, call.error = why_not_done(event)
             self.story.calls.append(call)
         self._last_event_at = max(self._last_event_at, at)
 

@@ -85,6 +85,8 @@ class EventData(Contract):
     undone: tuple[Undone, ...] = ()
     closed_at: datetime | None = None
     """Since when the order's record is closed."""
+    not_notified: Outcome | None = None
+    """In `NotificationFailed`; a warning has the words."""
     warnings: tuple[str, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     """What people did to get this far."""

@@ -22,7 +22,7 @@ _PORT_SECONDS = 0.5
 _POLLS_PER_SECOND = 2000
 """Of each queue of a shard. The default of 20, with the one shard of a development server, makes
 each hop of a workflow take 50 ms."""
-_OPTIONS = (
+OPTIONS = (
     "--ui-disable-news-fetch",
     "--log-level=warn",
     # WAL with FULL: a commit costs a quarter of the default journal's fsyncs, and none is lost.
@@ -115,7 +115,7 @@ def _command(home: Path, port: int, ui_port: int) -> list[str]:
     address = ["--ip", _LOOPBACK, "--port", str(port), "--ui-port", str(ui_port)]
     # `server_record` recognises the server by the database's path between two options.
     state = ["--db-filename", str(database(home))]
-    return [str(_binary()), "server", "start-dev", *address, *state, *_OPTIONS]
+    return [str(_binary()), "server", "start-dev", *address, *state, *OPTIONS]
 
 
 def program_beside_python(name: str) -> Path | None:

@@ -103,18 +103,13 @@ async def test_chain_that_was_cut_is_found_and_goes_on_after_a_reset(
 async def test_undo_that_nobody_heard_of_is_found_and_told_again_by_a_reset(
     house: House, folder: Path
 ) -> None:
-    """The reaction that closes the order is cut short, the undo is announced, then it is reset."""
+    """The reaction that closes the order is reset by somebody who leaves out what it was told."""
     order = house.order("unheard", payment_token="tok_declined")
-    house.injure(order, "release_inventory", "refuse")
+    house.injure(order, "cancel_order", "refuse")
     handle = await house.place(order, SagaKind.CHOREOGRAPHED)
     await house.until(handle, lambda state: bool(state.interventions))
-    undo = LETTER.format(order=order.order_id)
-    closing = f"{handle.id}/PaymentFailed/orders"
-    await house.client.get_workflow_handle(closing).terminate("a test")
-    redriven = house.client.get_workflow_handle(undo)
-    await redriven.execute_update("redrive", {"actor": "jimin", "reason": "mended"})
-    await redriven.result()
-    await reset(house.client, closing)
+    undo, closing = LETTER.format(order=order.order_id), f"{handle.id}/PaymentFailed/orders"
+    await reset(house.client, closing, without_signals=True)
 
     async def found() -> bool:
         findings = (await audited(house, folder)).findings

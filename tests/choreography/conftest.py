@@ -1,9 +1,53 @@
-"""A house on the embedded server, for choreographed orders.
+"""A house on a real server without a file, for choreographed orders.
 
-The time-skipping server stops skipping once a workflow's publisher has closed before it, as that
+They are many workflows each, and a server that writes to no disk takes half the time. Not the
+time-skipping one: that stops skipping once a workflow's publisher has closed before it, as that
 of every reaction but the first has; so nothing here may have to wait for long.
 """
 
-from tests.engine.conftest import engine, engine_home, house
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
-__all__ = ["engine", "engine_home", "house"]
+import pytest
+from pydantic import SecretStr
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from runtime.server_process import OPTIONS, program_beside_python
+from tests.alerts.targets import HttpTarget, http_target
+from tests.house import House, open_house
+
+
+@asynccontextmanager
+async def running_server() -> AsyncIterator[Client]:
+    """A Temporal server that knows of nothing yet."""
+    async with await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=str(program_beside_python("temporal")),
+        dev_server_extra_args=[option for option in OPTIONS if "sqlite" not in option],
+        dev_server_log_level="error",
+    ) as server:
+        yield server.client
+
+
+@pytest.fixture(scope="session")
+async def engine() -> AsyncIterator[Client]:
+    async with running_server() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[HttpTarget]:
+    with http_target() as target:
+        yield target
+
+
+@pytest.fixture(scope="module")
+async def house(
+    engine: Client, hook: HttpTarget, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    """Operators are alerted at the hook, about orders with an alert target."""
+    folder = tmp_path_factory.mktemp("house")
+    async with open_house(engine, folder, alert_urls=(SecretStr(hook.url),)) as house:
+        yield house

@@ -2,19 +2,22 @@
 
 Temporal delivers each start and each signal once and keeps their order. What a bus may do beyond
 that is done here, in the worker, where a delivery is asked for: it comes late, so that others
-overtake it; it comes twice; or it is lost, and somebody delivers it again much later.
+overtake it; it comes twice; or it is lost although its publisher was told that it is on record, as
+after a restore from a copy that is older, and somebody delivers it again much later.
 """
 
 import asyncio
 import contextlib
 import hashlib
-from collections import Counter
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.client import Interceptor as ClientInterceptor
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from temporalio.worker import (
@@ -28,7 +31,9 @@ from temporalio.worker import (
 
 from models.events import Delivery, ParkingNotice, SagaEvent
 
-_TRIES = 50
+_LOST_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
+_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,32 @@ class Lot:
     @classmethod
     def of(cls, delivery: str) -> "Lot":
         lots = hashlib.sha256(delivery.encode()).digest()
-        return cls(seconds=(0, 0, 0, 0.05, 0.3)[lots[0] % 5], twice=lots[1] < 80, lost=lots[2] < 60)
+        return cls(seconds=(0, 0, 0, 0.05, 0.3)[lots[0] % 5], twice=lots[1] < 80, lost=lots[2] < 50)
+
+
+@dataclass
+class _Lost:
+    """A start, or a signal, that its publisher takes for delivered."""
+
+    receiver: str
+    signal: str | None
+    """None: the receiver is to be started."""
+    told: Any
+    found_at: float = field(default_factory=lambda: time.monotonic() + _LOST_SECONDS)
+    tries: int = 0
+
+    async def deliver(self, client: Client) -> None:
+        if self.signal is not None:
+            await client.get_workflow_handle(self.receiver).signal(self.signal, self.told)
+            return
+        with contextlib.suppress(WorkflowAlreadyStartedError):  # delivered by somebody else
+            await client.start_workflow(
+                "Reaction",
+                self.told,
+                id=self.receiver,
+                task_queue=self.told.service.value,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            )
 
 
 @dataclass
@@ -51,32 +81,68 @@ class Post:
 
     delivered: dict[str, Delivery] = field(default_factory=dict)
     """By the reaction's id."""
-    lost: dict[str, tuple[str, str, Any]] = field(default_factory=dict)
-    """By the delivery's name: to whom, which signal, with what."""
+    lost: dict[str, _Lost] = field(default_factory=dict)
+    """By the delivery's name."""
 
-    async def deliver_what_was_lost(self, client: Client) -> None:
-        """For as long as it is not cancelled; what finds nobody there is tried a while longer."""
-        tries: Counter[str] = Counter()
+    def lose(self, name: str, receiver: str, signal: str | None, told: Any) -> None:
+        """Once: its workflow may be replayed."""
+        self.lost.setdefault(name, _Lost(receiver, signal, told))
+
+    def lost_of(self, order_ids: set[str]) -> tuple[int, int]:
+        """How many starts and signals of these orders got lost."""
+        mine = [
+            each
+            for each in self.lost.values()
+            if each.receiver.partition("/")[0].removeprefix("order-") in order_ids
+        ]
+        starts = sum(each.signal is None for each in mine)
+        return starts, len(mine) - starts
+
+    @contextlib.asynccontextmanager
+    async def redelivered(self, client: Client) -> AsyncIterator[None]:
+        """While the block runs, what was lost is delivered after a while."""
+        redelivery = asyncio.create_task(self._redeliver(client))
+        try:
+            yield
+        finally:
+            redelivery.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await redelivery
+
+    async def _redeliver(self, client: Client) -> None:
+        """What finds nobody there is tried a while longer: its start may be lost as well."""
         while True:
-            await asyncio.sleep(0.2)
-            for name, (receiver, signal, told) in list(self.lost.items()):
-                if tries[name] >= _TRIES:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            for each in list(self.lost.values()):
+                if each.tries >= _TRIES or each.found_at > now:
                     continue
-                tries[name] += 1
+                each.tries += 1
                 with contextlib.suppress(RPCError):  # not there yet, or closed
-                    await client.get_workflow_handle(receiver).signal(signal, told)
-                    tries[name] = _TRIES
+                    await each.deliver(client)
+                    each.tries = _TRIES
 
 
 POST = Post()
 
 
 class _Outbound(WorkflowOutboundInterceptor):
+    def __init__(self, next: WorkflowOutboundInterceptor) -> None:
+        super().__init__(next)
+        self._lost: set[str] = set()
+        """Whom this workflow believes that it has started."""
+
     async def start_child_workflow(
         self, input: StartChildWorkflowInput
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
-        lot = Lot.of(input.id)
+        # By the publisher too: who delivers the same event later may be luckier.
+        name = f"{workflow.info().workflow_id} -> {input.id}"
+        lot = Lot.of(name)
         POST.delivered[input.id] = input.args[0]
+        if lot.lost:
+            self._lost.add(input.id)
+            POST.lose(name, input.id, None, input.args[0])
+            return _never_heard_of()
         if lot.seconds:
             await workflow.sleep(lot.seconds)
         handle = await self.next.start_child_workflow(input)
@@ -89,14 +155,19 @@ class _Outbound(WorkflowOutboundInterceptor):
     async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:
         name = f"{input.workflow_id}/{input.signal}/{_name(input.args[0])}"
         lot = Lot.of(name)
-        if lot.lost:
-            POST.lost[name] = (input.workflow_id, input.signal, input.args[0])
+        if lot.lost or input.workflow_id in self._lost:
+            POST.lose(name, input.workflow_id, input.signal, input.args[0])
             return
         if lot.seconds:
             await workflow.sleep(lot.seconds)
         await self.next.signal_external_workflow(input)
         if lot.twice:
             await self.next.signal_external_workflow(input)
+
+
+def _never_heard_of() -> workflow.ChildWorkflowHandle[Any, Any]:
+    """The handle of a workflow that its publisher believes to be under way."""
+    return cast(workflow.ChildWorkflowHandle[Any, Any], asyncio.Future[Any]())
 
 
 def _name(told: SagaEvent | ParkingNotice) -> str:

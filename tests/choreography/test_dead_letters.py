@@ -1,23 +1,25 @@
 """Reactions whose retries are spent: parked, alerted, seen, driven again, and gone on from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from pydantic import SecretStr
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 
 from client.dead_letters import open_dead_letters, redrive
 from client.operators import ActionRefused
+from client.step_runs import step_runs
+from client.timeline import read_story
+from client.views import RunOutcome
 from models.events import DeadLetter, EventType
 from models.order import Order
 from models.saga import OperatorAction, SagaKind, SagaStatus
 from models.steps import COMPENSATABLE, Compensatable, Service, Step
-from tests.alerts.targets import HttpTarget, http_target
+from tests.alerts.targets import HttpTarget
 from tests.engine.test_history_tricks import reset
-from tests.house import House, open_house
+from tests.house import House
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
@@ -42,21 +44,6 @@ REFUSED = {
     "abandon": "PARKED_NOT_CLAIMED",
     "retry": "PARKED_NOT_CLAIMED",
 }
-
-
-@pytest.fixture(scope="module")
-def hook() -> Iterator[HttpTarget]:
-    with http_target() as target:
-        yield target
-
-
-@pytest.fixture(scope="module")
-async def house(
-    engine: Client, hook: HttpTarget, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
-    folder: Path = tmp_path_factory.mktemp("house")
-    async with open_house(engine, folder, alert_urls=(SecretStr(hook.url),)) as house:
-        yield house
 
 
 async def parked(
@@ -151,6 +138,17 @@ async def test_order_does_not_wait_for_a_parked_notification(house: House) -> No
     reaction = house.client.get_workflow_handle(letter.reaction_id)
     assert await reaction.result() == EventType.NOTIFICATION_SENT
     assert await house.notifications(order) == 1
+
+
+async def test_timeline_tells_a_refused_notification_from_an_unknown_one(house: House) -> None:
+    order = house.order("not-notified")
+    house.injure(order, "send_notification", "refuse")
+    handle = await house.place(order, CHOREOGRAPHED)
+    state = await house.end_of(handle, order)
+    events = [event async for event in handle.fetch_history_events()]
+    *_, run = step_runs(await read_story(events, pydantic_data_converter), ())
+    assert (run.step, run.outcome) == (Step.NOTIFICATION_SENT, RunOutcome.REFUSED)
+    assert state.warnings == [f"send_notification: {run.last_error}"]
 
 
 async def test_only_what_is_parked_can_be_driven(house: House) -> None:

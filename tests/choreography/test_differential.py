@@ -29,10 +29,10 @@ class Scenario:
         """Short where a step is to be spent, and long where it is to heal, whatever the load."""
         forward = {step.activity for step in COMPENSATABLE}
         spent = any(times < 0 and name in forward for name, _, times in self.injuries)
-        return 2 if spent else 60
+        return 5 if spent else 60
 
 
-ORDERS_AT_ONCE = 12
+ORDERS_AT_ONCE = 24
 SCENARIOS = [
     Scenario("completed"),
     Scenario("no-points", changes={"points_to_use": 0}),
@@ -59,7 +59,7 @@ SCENARIOS = [
         Scenario(f"lost-{step.activity}", ((step.activity, "lose_reply", -1),))
         for step in COMPENSATABLE
     ),
-    # What heals is drawn at random in test_deliveries.py; here is one on each way.
+    # What heals is drawn at random in test_convergence.py; here is one on each way.
     Scenario("healed", (("process_payment", "lose_reply", 2), ("complete_order", "fail", 2))),
     Scenario(
         "undo-healed", (("create_shipment", "refuse", 1), ("refund_payment", "lose_reply", 3))
@@ -130,10 +130,12 @@ async def test_both_variants_come_to_the_same_end(house: House) -> None:
     """Many at once: most of the time is spent in waiting for services that fail."""
     places = asyncio.Semaphore(ORDERS_AT_ONCE)
     async with on_duty(house.client):
-        ends = [
-            await asyncio.gather(*(end_of(house, kind, each, places) for each in SCENARIOS))
-            for kind in SagaKind
-        ]
+        ends = await asyncio.gather(
+            *(
+                asyncio.gather(*(end_of(house, kind, each, places) for each in SCENARIOS))
+                for kind in SagaKind
+            )
+        )
     differing = {
         scenario.name: {
             key: (expected[key], found[key]) for key in expected if expected[key] != found[key]

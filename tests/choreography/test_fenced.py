@@ -1,28 +1,20 @@
 """A forward call that comes after its own undo: the order closes with the last undo, no sooner."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-from temporalio.client import Client
 
 from client.dead_letters import open_dead_letters, redrive
 from models.events import EventType
 from models.order import Order
 from models.saga import OperatorAction, SagaKind, SagaState, SagaStatus
 from tests.engine.test_history_tricks import reset
-from tests.house import House, open_house
+from tests.house import House
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 CHOREOGRAPHED = SagaKind.CHOREOGRAPHED
 WHO = OperatorAction(actor="jimin", reason="the cause is mended")
-
-
-@pytest.fixture(scope="module")
-async def house(engine: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with open_house(engine, tmp_path_factory.mktemp("house")) as house:
-        yield house
 
 
 async def with_parked_refund(house: House) -> Order:

@@ -2,40 +2,23 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.events import EventType, HeardEvent, SagaEvent
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import STEPS, Step
-from tests.alerts.targets import HttpTarget, http_target
-from tests.house import House, open_house
+from tests.alerts.targets import HttpTarget
+from tests.house import House
 from workflows.choreography.story import told_by
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 CHOREOGRAPHED = SagaKind.CHOREOGRAPHED
 ALL_STEPS = [step.step for step in STEPS]
-
-
-@pytest.fixture(scope="module")
-def hook() -> Iterator[HttpTarget]:
-    with http_target() as target:
-        yield target
-
-
-@pytest.fixture(scope="module")
-async def house(
-    engine: Client, hook: HttpTarget, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
-    urls = (SecretStr(hook.url),)
-    async with open_house(engine, tmp_path_factory.mktemp("house"), alert_urls=urls) as house:
-        yield house
 
 
 async def heard_by(handle: WorkflowHandle[Any, SagaState]) -> list[SagaEvent]:

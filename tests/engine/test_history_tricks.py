@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -20,9 +21,14 @@ FIRST_TASK_COMPLETED = 4
 
 
 async def reset(
-    client: Client, workflow_id: str, task_completed: int = FIRST_TASK_COMPLETED
+    client: Client,
+    workflow_id: str,
+    task_completed: int = FIRST_TASK_COMPLETED,
+    *,
+    without_signals: bool = False,
 ) -> WorkflowHandle[OrderSaga, SagaState]:
     """Run the workflow again from this event, as the Web UI's Reset does."""
+    left_out = [ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL]
     description = await client.get_workflow_handle(workflow_id).describe()
     response = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
@@ -33,6 +39,7 @@ async def reset(
             reason="a test",
             workflow_task_finish_event_id=task_completed,
             request_id=f"reset-{workflow_id}",
+            reset_reapply_exclude_types=left_out if without_signals else (),
         )
     )
     return client.get_workflow_handle_for(OrderSaga.run, workflow_id, run_id=response.run_id)

@@ -72,6 +72,13 @@ class Workers:
             assert await self._process.wait() != 0
             await self._reading
 
+    async def kill(self) -> None:
+        """SIGKILL, whatever it is doing."""
+        assert self._process is not None
+        assert self._process.returncode is None
+        self._process.kill()
+        await self.until_dead()
+
     async def stop(self) -> float:
         """SIGTERM; the process drains and exits with 0, after so many seconds."""
         assert self._process is not None

@@ -63,6 +63,26 @@ async def publish(event: SagaEvent, cause: SagaEvent | None = None) -> None:
     await asyncio.gather(*deliveries)
 
 
+async def ask_again(failed: SagaEvent) -> None:
+    """Have the undos announced that an earlier run of this closing reaction may have heard of.
+
+    Somebody may have cut that one short if it was not the failure's publisher who started this
+    run, but an undo that announced itself, or a person. Delivered again, the failure makes each
+    of the others undo once more, which finds it undone, and announce it.
+    """
+    parent = workflow.info().parent
+    publisher = parent.workflow_id if parent is not None else ""
+    event, _, _ = workflow.info().workflow_id.rpartition("/")
+    if publisher and not publisher.startswith(f"{event}/"):
+        return
+    others = [
+        each
+        for each in subscribers(failed)
+        if each.verb is Verb.UNDOES and reaction_id(failed, each.service) != publisher
+    ]
+    await asyncio.gather(*(_start_reaction(failed, each, again=True) for each in others))
+
+
 async def tell(workflow_id: str, signal: str, argument: Any) -> bool:
     """Signal another workflow; False if it is closed or was never there."""
     try:
@@ -87,7 +107,16 @@ async def _deliver(event: SagaEvent, to: Subscription, cause: SagaEvent | None) 
         await _start_reaction(event, to)
 
 
-async def _start_reaction(event: SagaEvent, to: Subscription) -> None:
+async def _start_reaction(event: SagaEvent, to: Subscription, *, again: bool = False) -> None:
+    """Unless it runs, or has ended well: then the event is delivered already.
+
+    One that was cut short is started anew; with `again`, so is one that has ended well.
+    """
+    reuse = (
+        WorkflowIDReusePolicy.ALLOW_DUPLICATE
+        if again
+        else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+    )
     try:
         reaction = await workflow.start_child_workflow(
             REACTION,
@@ -96,7 +125,7 @@ async def _start_reaction(event: SagaEvent, to: Subscription) -> None:
             task_queue=to.service.value,
             parent_close_policy=ParentClosePolicy.ABANDON,
             cancellation_type=ChildWorkflowCancellationType.ABANDON,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=reuse,
             task_timeout=_TASK_TIMEOUT,
             static_summary=f"{event.event_type}: {to.verb.value} {to.call}",
         )

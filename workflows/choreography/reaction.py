@@ -7,7 +7,8 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-# As in `workflows/order_saga.py`: loading these anew for every reaction would cost time.
+# As in `workflows/order_saga.py`: loading these anew for every reaction would cost time. Each by
+# its full name: a module that is taken out of its package is not passed through.
 with workflow.unsafe.imports_passed_through():
     from activities.notifications import NotificationsActivities
     from activities.orders import OrdersActivities
@@ -30,12 +31,17 @@ with workflow.unsafe.imports_passed_through():
         Compensatable,
         Step,
     )
-    from workflows import calls
-    from workflows.choreography import subscriptions
+    from workflows.calls import forward, notification, reason_of, refusal_in
     from workflows.choreography.dead_letters import DeadLetters
-    from workflows.choreography.publishing import new_event, publish
+    from workflows.choreography.publishing import ask_again, new_event, publish
     from workflows.choreography.story import told_by
-    from workflows.choreography.subscriptions import TELLS, Verb
+    from workflows.choreography.subscriptions import (
+        TELLS,
+        Verb,
+        nothing_to_do,
+        subscription_of,
+        undos_of,
+    )
     from workflows.choreography.work import WORK
     from workflows.interventions import MustSucceed
     from workflows.settling import settled
@@ -56,9 +62,7 @@ class Reaction:
     def __init__(self, delivery: Delivery) -> None:
         self._event = delivery.event
         self._data = delivery.event.data
-        self._subscription = subscriptions.subscription_of(
-            delivery.service, delivery.event.event_type
-        )
+        self._subscription = subscription_of(delivery.service, delivery.event.event_type)
         self._dead_letters = DeadLetters(delivery.event, delivery.service)
         self._undone: dict[Step, SagaEvent] = {}
         self._failure = self._data.failure
@@ -93,14 +97,14 @@ class Reaction:
 
     async def _do(self, step: Compensatable) -> EventType:
         work, events, saga = WORK[step.step], TELLS[step.step], self._data.saga
-        if events.skipped is not None and subscriptions.nothing_to_do(step, saga.order):
+        if events.skipped is not None and nothing_to_do(step, saga.order):
             skipped = (*self._data.skipped, step.step)
             return await self._publish(self._next(events.skipped, skipped=skipped))
         try:
             answer = await workflow.execute_activity_method(
                 work.activity,
                 work.argument(self._event),
-                **calls.forward(step, timedelta(seconds=saga.step_seconds)),
+                **forward(step, timedelta(seconds=saga.step_seconds)),
             )
         except ActivityError as error:
             self._failure = _failure(step, error)
@@ -140,13 +144,13 @@ class Reaction:
         )
         try:
             await workflow.execute_activity_method(
-                call.activity, call.argument(), **calls.notification(SEND_NOTIFICATION)
+                call.activity, call.argument(), **notification(SEND_NOTIFICATION)
             )
         except ActivityError as error:
             # The order does not wait for it, so neither does its tracker.
-            warning = f"{SEND_NOTIFICATION.activity}: {calls.reason_of(error)}"
-            warnings = (*self._data.warnings, warning)
-            await self._publish(self._next(EventType.NOTIFICATION_FAILED, warnings=warnings))
+            self._warnings.append(f"{SEND_NOTIFICATION.activity}: {reason_of(error)}")
+            outcome = Outcome.REFUSED if refusal_in(error) else Outcome.UNKNOWN
+            await self._publish(self._next(EventType.NOTIFICATION_FAILED, not_notified=outcome))
             await self._dead_letters.park(call, error, told=False)
         executed = (*self._data.executed, SEND_NOTIFICATION.step)
         return await self._publish(self._next(EventType.NOTIFICATION_SENT, executed=executed))
@@ -170,7 +174,8 @@ class Reaction:
         return await self._publish(self._next(announced, undone=(undone,)))
 
     async def _close_when_all_is_undone(self) -> EventType:
-        needed = {step.step for step in subscriptions.undos_of(self._data)}
+        needed = {step.step for step in undos_of(self._data)}
+        await ask_again(self._event)
         await workflow.wait_condition(lambda: needed <= self._undone.keys())
         return await self._cancel_order()
 
@@ -232,14 +237,9 @@ class Reaction:
         if event is None:
             raise AssertionError("a call that succeeded was given its argument before")
         await publish(event, self._event)
-        workflow.logger.info(
-            "event published",
-            extra={
-                "saga_id": event.saga_id,
-                "order_id": event.correlation_id,
-                "event_type": event.event_type.value,
-            },
-        )
+        fields = {"saga_id": event.saga_id, "order_id": event.correlation_id}
+        fields["event_type"] = event.event_type.value
+        workflow.logger.info("event published", extra=fields)
         return event.event_type
 
     def _next(self, event_type: EventType, **changes: Any) -> SagaEvent:
@@ -285,7 +285,7 @@ class Reaction:
 
 
 def _failure(step: Compensatable, error: ActivityError) -> Failure:
-    if refusal := calls.refusal_in(error):
+    if refusal := refusal_in(error):
         return Failure(
             step=step.step,
             outcome=Outcome.REFUSED,
@@ -294,5 +294,5 @@ def _failure(step: Compensatable, error: ActivityError) -> Failure:
             everything=refusal.type == Fenced.__name__ and step is not CREATE_ORDER,
         )
     return Failure(
-        step=step.step, outcome=Outcome.UNKNOWN, code=step.failed, message=calls.reason_of(error)
+        step=step.step, outcome=Outcome.UNKNOWN, code=step.failed, message=reason_of(error)
     )

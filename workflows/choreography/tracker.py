@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from models.events import EventData, EventType, HeardEvent, ParkingNotice, SagaEvent
     from models.saga import SagaInput, SagaState, SagaStatus
     from models.steps import SEND_NOTIFICATION
-    from workflows import calls
     from workflows.alarm import Alarm
+    from workflows.calls import NOTIFICATION_LIMIT
     from workflows.choreography.publishing import new_event, publish
     from workflows.choreography.story import has_ended, is_over, told_by
     from workflows.interventions import conflict
@@ -78,14 +78,14 @@ class OrderTracker:
         try:
             await workflow.wait_condition(
                 self._is_over,
-                timeout=calls.NOTIFICATION_LIMIT + _ON_ITS_WAY,
+                timeout=NOTIFICATION_LIMIT + _ON_ITS_WAY,
                 timeout_summary="time for the notification",
             )
         except TimeoutError:
             self._stopped_listening = True
             self._warn(
                 f"{SEND_NOTIFICATION.activity}: nothing was heard of it for "
-                f"{calls.NOTIFICATION_LIMIT.total_seconds():g} s"
+                f"{NOTIFICATION_LIMIT.total_seconds():g} s"
             )
 
     def _is_over(self) -> bool:
@@ -206,7 +206,7 @@ class OrderTracker:
 
     @refuse.validator
     def _may_not(self, name: str, arguments: Sequence[RawValue]) -> None:
-        if name == "cancel" and self._state.status is SagaStatus.COMPLETED:
+        if name in ("cancel", "hold") and self._state.status is SagaStatus.COMPLETED:
             raise conflict(
                 "ORDER_ALREADY_COMPLETED",
                 f"the order completed at {self._state.completed_at:%Y-%m-%d %H:%M:%S} UTC",
