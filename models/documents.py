@@ -142,6 +142,7 @@ PaymentMethod = Annotated[
 PaymentToken = Annotated[
     str, BeforeValidator(texts.token), _text_schema(texts.LONGEST_TOKEN, pattern="^\\S+$")
 ]
+Address = Annotated[str, BeforeValidator(texts.address), _text_schema(texts.LONGEST_FREE_TEXT)]
 FreeText = Annotated[str, BeforeValidator(texts.free_text), _text_schema(texts.LONGEST_FREE_TEXT)]
 Email = Annotated[str, BeforeValidator(texts.email), _text_schema(texts.LONGEST_EMAIL)]
 
@@ -170,7 +171,7 @@ class OrderDocument(Document):
     points_to_use: Count = 0
     payment_method: PaymentMethod
     payment_token: PaymentToken | None = None
-    shipping_address: FreeText
+    shipping_address: Address
     notification_email: Email | None = None
 
     @model_validator(mode="after")

@@ -56,18 +56,26 @@ def payment_method(value: object) -> str:
 
 
 def free_text(value: object) -> str:
-    """One line of text that holds at least one letter or digit, and no card number.
+    """One line of text that says something: it holds a letter or a digit, and no card number.
 
     Emoji and the invisible joiners that several scripts need are kept.
     """
-    text = _normal(value).strip()
-    if not text:
-        raise ValueError("must not be empty")
-    if len(text) > LONGEST_FREE_TEXT:
-        raise ValueError(f"must be at most {LONGEST_FREE_TEXT} characters")
-    _refuse_controls(text)
+    text = _line(value)
     if not any(_is_letter_or_digit(character) for character in text):
         raise ValueError("must hold a letter or a digit")
+    return _without_card_number(text)
+
+
+def address(value: object) -> str:
+    """One line of text in which something is seen, and no card number.
+
+    Only a carrier knows more of addresses; the sample in many a guide is `...`.
+    """
+    text = _line(value)
+    if not any(
+        _is_letter_or_digit(each) or unicodedata.category(each)[0] in "NPS" for each in text
+    ):
+        raise ValueError("must not be empty")
     return _without_card_number(text)
 
 
@@ -92,6 +100,16 @@ def _normal(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")
     return unicodedata.normalize("NFC", value)
+
+
+def _line(value: object) -> str:
+    text = _normal(value).strip()
+    if not text:
+        raise ValueError("must not be empty")
+    if len(text) > LONGEST_FREE_TEXT:
+        raise ValueError(f"must be at most {LONGEST_FREE_TEXT} characters")
+    _refuse_controls(text)
+    return text
 
 
 def _is_letter_or_digit(character: str) -> bool:

@@ -76,7 +76,9 @@ class Compensations:
         if not self._stack:
             return
         first, *others = self._stack
-        for closing in [await self._begin(undo) for undo in reversed(others)]:
+        for undo, closing in [(undo, await self._begin(undo)) for undo in reversed(others)]:
+            if not closing.done():
+                self._journal.waits_for(undo.step.compensation.running)
             await closing
         await self._close(first)
 

@@ -42,6 +42,11 @@ class Journal:
         self._changed()
         return self._running_since
 
+    def waits_for(self, running: str) -> None:
+        """Nothing new begins before this undo, which began earlier, has been closed."""
+        self.state.current_step = running
+        self._changed()
+
     def executed(self, step: Step) -> None:
         """The step has had its effect."""
         self.state.executed_steps.append(step)

@@ -80,6 +80,19 @@ async def test_never_compensated_while_an_undo_is_open(house: House, step: Compe
     assert (await house.end_of(handle, order)).status is SagaStatus.COMPENSATED
 
 
+async def test_current_step_is_the_undo_that_is_waited_for(house: House) -> None:
+    order, handle = await stuck_at(house, PAYMENT)
+    await house.until_later(
+        handle,
+        lambda state: (
+            Step.INVENTORY_RESERVED in state.compensated_steps
+            and state.current_step == "REFUNDING_PAYMENT"
+        ),
+    )
+    house.heal(order)
+    await house.end_of(handle, order)
+
+
 async def test_resolved_by_hand_counts_as_undone(house: House) -> None:
     order, handle = await stuck_at(house, PAYMENT)
     claimed = await act(handle, "claim", by("jimin", PAYMENT.step))
