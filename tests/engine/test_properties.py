@@ -26,7 +26,7 @@ async def tell_all(house: House, crowd: list[Story]) -> None:
 
 
 @pytest.mark.timeout(300)
-@examples(5)
+@examples(3)
 @given(crowd=crowds)
 async def test_books_agree_with_the_end_of_every_order_in_a_crowd(
     house: House, crowd: list[Story]
