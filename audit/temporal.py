@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from audit.facts import Workflow
+from models.steps import Service
 
 ABSENT = Workflow("ABSENT")
 _PREFIX = "order-"
@@ -29,6 +30,10 @@ _NEEDING_OPERATOR = (
     "AND NeedsOperator = true"
 )
 """An order that waits for dead letters counts by them, not by its tracker as well."""
+_CUT_SHORT_NOTIFICATIONS = (
+    f"WorkflowType = 'Reaction' AND TaskQueue = '{Service.NOTIFICATIONS.value}' "
+    "AND ExecutionStatus IN ('Terminated', 'Failed', 'TimedOut', 'Canceled')"
+)
 _IDS_IN_A_QUERY = 100
 _AT_ONCE = 8
 _RPC_TIMEOUT = timedelta(seconds=10)
@@ -115,6 +120,22 @@ class OrderWorkflows:
         ids = {execution.id async for execution in found}
         described = await asyncio.gather(*(self._describe(each) for each in sorted(ids)))
         return [each for each in described if each is not None]
+
+    async def cut_short_notifications(self) -> dict[str, str]:
+        """The reactions that owe a notification and were cut short, by order; few, if any.
+
+        One that was reset since is among them: only the latest run counts.
+        """
+        found = self._client.list_workflows(_CUT_SHORT_NOTIFICATIONS, rpc_timeout=_RPC_TIMEOUT)
+        return {order_id(each.id.partition("/")[0]): each.id async for each in found}
+
+    async def is_cut_short(self, reaction_id: str) -> bool:
+        """Whether the latest run of the reaction ended without publishing what it owes."""
+        latest = await self._describe(reaction_id)
+        return latest is not None and latest.status not in (
+            WorkflowExecutionStatus.RUNNING,
+            WorkflowExecutionStatus.COMPLETED,
+        )
 
     async def pages(self, size: int) -> AsyncIterator[list[WorkflowExecution]]:
         """All orders' workflows, ended ones too, within Temporal's retention."""

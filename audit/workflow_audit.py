@@ -42,9 +42,12 @@ class WorkflowAudit:
         self._workflows = workflows
         self._patience = patience
         self._tally = tally
+        self._unnotified: dict[str, str] = {}
+        """Orders, and the reaction that owed each a notification and was cut short."""
 
     async def run(self) -> None:
         """Look at every workflow; raises `RPCError` and `StoreError`."""
+        self._unnotified = await self._workflows.cut_short_notifications()
         async for page in self._workflows.pages(_PAGE):
             self._tally.workflows += len(page)
             suspects = await self._suspects(page)
@@ -66,6 +69,7 @@ class WorkflowAudit:
             order_id(execution.id)
             for execution in page
             if _is_slow(execution, long_ago)
+            or order_id(execution.id) in self._unnotified
             or (execution.status in _ENDED and not _fits(execution, records))
         }
 
@@ -91,7 +95,12 @@ class WorkflowAudit:
         if description is None:
             return None  # Forgotten since it was listed.
         if description.status is not WorkflowExecutionStatus.RUNNING:
-            return WorkflowFacts(suspect, await self._workflows.ended(description), record)
+            return WorkflowFacts(
+                suspect,
+                await self._workflows.ended(description),
+                record,
+                chain=await self._rest(suspect, description),
+            )
         reactions = await self._workflows.reactions(description)
         under_way = [description, *(each for each in reactions if _runs(each))]
         tasks = [each.raw_description.pending_workflow_task for each in under_way]
@@ -105,6 +114,15 @@ class WorkflowAudit:
             unattended=await self._unattended(under_way, polled),
             chain=_chain(description, reactions),
         )
+
+    async def _rest(self, suspect: str, tracker: WorkflowExecutionDescription) -> Chain | None:
+        """What goes on when the tracker has ended: at most the notification."""
+        reaction = self._unnotified.get(suspect)
+        if tracker.status not in _ENDED or reaction is None:
+            return None
+        if not await self._workflows.is_cut_short(reaction):
+            return None
+        return Chain(under_way=0, cut_short=(reaction,), unheard=(), heard=tracker.history_length)
 
     async def _unattended(
         self,

@@ -16,14 +16,17 @@ from models.steps import ErrorCode, Service, Step
 
 @dataclass(frozen=True)
 class Chain:
-    """The reactions to the events of a choreographed order, while its tracker runs."""
+    """The reactions to the events of a choreographed order.
+
+    Once its tracker has ended, of the notification alone, and only if that was cut short.
+    """
 
     under_way: int
     cut_short: tuple[str, ...]
     """Those that ended without publishing what they owe: terminated, for example."""
     unheard: tuple[str, ...]
     """Undos that have ended while the reaction that closes the order still waits for one: it was
-    cut short when they announced it, and reset after that."""
+    reset without what it had been told."""
     heard: int
     """Length of the tracker's history: it grows with each event, so it tells a chain that moves."""
 
@@ -42,7 +45,7 @@ class WorkflowFacts:
     unattended: tuple[str, ...] = ()
     """The queues that nobody polls though a task of this order lies there."""
     chain: Chain | None = None
-    """None if the order is orchestrated, or its tracker has ended."""
+    """None if the order is orchestrated, or its tracker has ended and nothing is owed."""
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -126,6 +129,8 @@ def queue_is_polled(facts: WorkflowFacts) -> Figures | None:
 @_workflow_rule
 def events_go_on(facts: WorkflowFacts) -> Figures | None:
     """While a choreographed order has not ended, a reaction runs, and none is cut short or unheard.
+
+    When it has, the reaction that owes it a notification is not cut short.
 
     To do: reset each reaction that is named as cut short or unheard to its first task in Temporal,
     those cut short first; it reacts again, its call answers as it did, and what it publishes goes

@@ -93,6 +93,8 @@ class Story:
     @property
     def compensated(self) -> list[Step]:
         """As the saga's state has them: in the order they were undone."""
+        if self.told is not None:  # an undo may be announced twice, each time with its own moment
+            return self.told.compensated_steps
         undone = {step.step: _undone_at(self, step) for step in COMPENSATABLE}
         at = {step: when for step, when in undone.items() if when is not None}
         return sorted(at, key=at.__getitem__)

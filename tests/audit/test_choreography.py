@@ -126,6 +126,26 @@ async def test_undo_that_nobody_heard_of_is_found_and_told_again_by_a_reset(
     assert (await audited(house, folder)).findings == ()
 
 
+async def test_notification_that_was_cut_short_is_found_when_the_order_has_ended(
+    house: House, folder: Path
+) -> None:
+    order = house.order("unnotified")
+    house.injure(order, "send_notification", "refuse")
+    state = await house.run(order, SagaKind.CHOREOGRAPHED)
+    assert state.status is SagaStatus.COMPLETED
+    cut = f"{state.saga_id}/OrderCompleted/notifications"
+    await house.client.get_workflow_handle(cut).terminate("a test")
+
+    async def found() -> bool:
+        findings = (await audited(house, folder)).findings
+        return any(finding.figures.get("cut_short") == cut for finding in findings)
+
+    await until(found)
+    await reset(house.client, cut)
+    assert await house.client.get_workflow_handle(cut).result() == "NotificationSent"
+    assert (await audited(house, folder)).findings == ()
+
+
 async def test_chain_of_which_nothing_runs_is_found(house: House, folder: Path) -> None:
     order = house.order("gone")
     house.injure(order, "reserve_inventory", "delay", seconds=3)

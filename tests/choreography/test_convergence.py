@@ -83,7 +83,7 @@ async def converge(engine: Client, home: Path, draw: random.Random) -> None:
     """Run disturbed orders, and undisturbed twins of them, and compare their ends."""
     service = draw.choice(list(Service))
     others = tuple(each for each in Service if each is not service)
-    kills = draw.sample(range(RUNS // 10, RUNS * 8 // 10), 2)
+    kills = draw.sample(range(RUNS // 10, RUNS * 6 // 10), 2)
     print(f"{service} is killed after {kills} orders")  # noqa: T201 -- shown when the test fails
     scenarios = [story(draw) for _ in range(RUNS // 5)]
     async with open_house(disturbed(engine), home, services=others) as house:

@@ -42,3 +42,15 @@ async def test_event_that_is_published_again_starts_what_was_cut_short(house: Ho
     await cut.terminate("a test")
     await reset(house.client, f"{handle.id}/OrderCreated/inventory")
     assert (await house.end_of(handle, order)).status is SagaStatus.COMPLETED
+
+
+async def test_event_that_is_published_again_starts_nothing_that_ended_well(house: House) -> None:
+    order = house.order("again")
+    handle = await house.place(order, SagaKind.CHOREOGRAPHED)
+    await house.end_of(handle, order)
+    ended = house.client.get_workflow_handle(f"{handle.id}/OrderCreated/inventory")
+    first = (await ended.describe()).run_id
+    await reset(house.client, f"{handle.id}/OrderPlaced/orders")
+    again = house.client.get_workflow_handle(f"{handle.id}/OrderPlaced/orders")
+    assert await again.result() == EventType.ORDER_CREATED
+    assert (await ended.describe()).run_id == first

@@ -175,6 +175,20 @@ async def choreographed_cancelled_in_temporal(house: House) -> Handle:
     return handle
 
 
+async def choreographed_cut_short_while_closing(house: House) -> Handle:
+    order = house.order("events-cut-short")
+    house.injure(order, "deduct_points", "refuse")
+    house.injure(order, "refund_payment", "refuse")
+    handle = await house.place(order, SagaKind.CHOREOGRAPHED)
+    event = f"{handle.id}/PointDeductionFailed"
+    await house.until(handle, lambda state: bool(state.interventions))
+    await house.client.get_workflow_handle(f"{event}/inventory").result()
+    await house.client.get_workflow_handle(f"{event}/orders").terminate()
+    refund = house.client.get_workflow_handle(f"{event}/payments")
+    await refund.execute_update("redrive", OperatorAction(**WHO))
+    return handle
+
+
 async def choreographed_silent(house: House) -> Handle:
     order = house.order("events-silent")
     house.injure(order, "deduct_points", "delay", seconds=3)
@@ -225,5 +239,6 @@ SCENARIOS: dict[str, Scenario] = {
         choreographed_driven_again, "send_notification", "refuse"
     ),
     "choreographed-cancelled-in-temporal": choreographed_cancelled_in_temporal,
+    "choreographed-cut-short-while-closing": choreographed_cut_short_while_closing,
     "choreographed-silent": choreographed_silent,
 }
