@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.alerts import AlertActivities
     from activities.audits import AuditActivities
     from models.calls import AuditSummary, SendAuditAlertInput
-    from workflows import calls
+    from workflows.calls import audit, audit_alert, reason_of
 
 
 @workflow.defn(name="AuditRun")
@@ -25,12 +25,10 @@ class AuditRun:
     async def run(self, alert_targets: int) -> AuditSummary:
         targets = range(alert_targets)
         try:
-            summary = await workflow.execute_activity_method(
-                AuditActivities.run_audit, **calls.audit()
-            )
+            summary = await workflow.execute_activity_method(AuditActivities.run_audit, **audit())
         except ActivityError as failure:
             if not is_cancelled_exception(failure):
-                trouble = calls.reason_of(failure)
+                trouble = reason_of(failure)
                 workflow.logger.error("the audit could not look at everything: %s", trouble)
                 await self._alert(SendAuditAlertInput(target=n, trouble=trouble) for n in targets)
             raise
@@ -46,7 +44,7 @@ class AuditRun:
             await workflow.execute_activity_method(
                 AlertActivities.send_audit_alert,
                 alert,
-                **calls.audit_alert(f"alert target {alert.target}: audit"),
+                **audit_alert(f"alert target {alert.target}: audit"),
             )
         except ActivityError as failure:
-            workflow.logger.error("alert target %d: %s", alert.target, calls.reason_of(failure))
+            workflow.logger.error("alert target %d: %s", alert.target, reason_of(failure))

@@ -8,8 +8,9 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-# The sandbox loads this file anew for every saga, but not what is imported here: that would take
-# a quarter of a worker's time. tests/test_architecture.py keeps these modules deterministic.
+# The sandbox loads this file anew for every saga, but not what is imported here, each by its full
+# name (`from workflows import calls` would not do): that would take a quarter of a worker's time.
+# tests/test_architecture.py keeps these modules deterministic.
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.notifications import NotificationsActivities
@@ -40,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
         Compensatable,
         ErrorCode,
     )
-    from workflows import calls
+    from workflows.calls import notification, reason_of
     from workflows.compensations import Compensations
     from workflows.forward import Forward, Stopped
     from workflows.interventions import Interventions, MustSucceed, Settlement, conflict
@@ -188,10 +189,10 @@ class OrderSaga:
             await workflow.execute_activity_method(
                 NotificationsActivities.send_notification,
                 SendNotificationInput.of(self._order),
-                **calls.notification(SEND_NOTIFICATION),
+                **notification(SEND_NOTIFICATION),
             )
         except ActivityError as failure:
-            self._journal.warned(f"{SEND_NOTIFICATION.activity}: {calls.reason_of(failure)}")
+            self._journal.warned(f"{SEND_NOTIFICATION.activity}: {reason_of(failure)}")
         else:
             self._journal.executed(SEND_NOTIFICATION.step)
         self._journal.rests()

@@ -9,8 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.points import PointsActivities
     from models.documents import Shop
     from models.steps import Service
-
-from workflows import calls
+    from workflows.calls import must_succeed
 
 
 @workflow.defn(name="PrepareShop")
@@ -23,11 +22,11 @@ class PrepareShop:
             workflow.execute_activity_method(
                 InventoryActivities.stock_products,
                 shop,
-                **calls.must_succeed(Service.INVENTORY, "stock_products"),
+                **must_succeed(Service.INVENTORY, "stock_products"),
             ),
             workflow.execute_activity_method(
                 PointsActivities.enrol_customers,
                 shop,
-                **calls.must_succeed(Service.POINTS, "enrol_customers"),
+                **must_succeed(Service.POINTS, "enrol_customers"),
             ),
         )

@@ -9,13 +9,11 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from audit.patience import Patience
-from runtime.connection import connect
-from runtime.embedded import EmbeddedServer
 from runtime.search_attributes import register_search_attributes
-from runtime.settings import Settings
 from tests.audit.shop import Shop
 from tests.audit.toy_saga import ToySaga
 from tests.databases import Stores
+from tests.servers import server_in_memory
 
 TOY_QUEUE = "toy-orders"
 
@@ -39,11 +37,9 @@ def at_once() -> Patience:
 
 
 @pytest_asyncio.fixture(scope="package")
-async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """A client of an embedded server on which toy sagas run."""
-    home = tmp_path_factory.mktemp("audit") / "home"
-    async with EmbeddedServer.running(Settings.load(home=home)) as server:
-        client = await connect(server)
+async def client() -> AsyncIterator[Client]:
+    """A client of a server on which toy sagas run."""
+    async with server_in_memory() as client:
         await register_search_attributes(client)
         async with Worker(
             client,

@@ -6,34 +6,19 @@ of every reaction but the first has; so nothing here may have to wait for long.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
-from runtime.server_process import OPTIONS, program_beside_python
 from tests.alerts.targets import HttpTarget, http_target
 from tests.house import House, open_house
+from tests.servers import server_in_memory
 
 
-@asynccontextmanager
-async def running_server() -> AsyncIterator[Client]:
-    """A Temporal server that knows of nothing yet."""
-    async with await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(program_beside_python("temporal")),
-        dev_server_extra_args=[option for option in OPTIONS if "sqlite" not in option],
-        dev_server_log_level="error",
-    ) as server:
-        yield server.client
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def engine() -> AsyncIterator[Client]:
-    async with running_server() as client:
+    async with server_in_memory() as client:
         yield client
 
 

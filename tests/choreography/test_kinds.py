@@ -15,8 +15,8 @@ from client.records import Records
 from client.sagas import Sagas
 from models.saga import OperatorAction, SagaKind, SagaStatus
 from runtime.program import ExitCode
-from tests.choreography.conftest import running_server
 from tests.house import House, closed_house, open_house
+from tests.servers import server_in_memory
 
 WHO = OperatorAction(actor="jimin", reason="customer asked")
 
@@ -117,7 +117,7 @@ async def test_order_that_temporal_forgot_ends_when_it_is_placed_again(
         state = await house.until(house.handle(order), lambda state: bool(state.interventions))
         for forgotten in (state.saga_id, state.interventions[0].dead_letter):
             await house.client.get_workflow_handle(str(forgotten)).terminate("a test")
-    async with running_server() as client, opened(client, tmp_path / "house") as (house, sagas):
+    async with server_in_memory() as client, opened(client, tmp_path / "house") as (house, sagas):
         await sagas.place(order, SagaKind.CHOREOGRAPHED)
         state = await house.end_of(house.handle(order), order)
         assert state.status is status

@@ -7,8 +7,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-# As in `workflows/order_saga.py`: loading these anew for every reaction would cost time. Each by
-# its full name: a module that is taken out of its package is not passed through.
+# As in `workflows/order_saga.py`: loading these anew for every reaction would cost time.
 with workflow.unsafe.imports_passed_through():
     from activities.notifications import NotificationsActivities
     from activities.orders import OrdersActivities
