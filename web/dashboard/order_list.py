@@ -184,9 +184,15 @@ class OrderList:
         self._fields.append(field.clear)
 
     def _text(self, label: str, name: str, value: str | None) -> None:
-        field = text_field(
-            self._words(label), value or "", lambda text: self._set(name, text.strip() or None)
-        )
+        def entered(text: str) -> None:
+            try:
+                self._set(name, text.strip() or None)
+            except ValidationError:
+                field.complain(self._words("wrong.sought"))
+            else:
+                field.complain(None)
+
+        field = text_field(self._words(label), value or "", entered)
         self._fields.append(field.clear)
 
     def _set(self, name: str, value: object) -> None:
