@@ -128,7 +128,10 @@ def _is_foreign(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return True
     return parts.scheme not in ("http", "https") or parts.netloc != headers.get("host", "").lower()
 
 

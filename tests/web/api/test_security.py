@@ -26,7 +26,15 @@ EVIL = "https://evil.example"
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize(
-    "origin", [EVIL, "null", "http://localhost:9999", "http://localhost", "file://localhost:8080"]
+    "origin",
+    [
+        EVIL,
+        "null",
+        "http://[",
+        "http://localhost:9999",
+        "http://localhost",
+        "file://localhost:8080",
+    ],
 )
 async def test_other_sites_pages_are_refused(api: Api, method: str, origin: str) -> None:
     response = await api.client.request(method, "/api/orders", json={}, headers={"Origin": origin})
