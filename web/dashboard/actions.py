@@ -12,7 +12,7 @@ from client.operators import ActionRefused, new_request_id
 from models.saga import Intervention, OperatorAction, SagaKind, SagaState, SagaStatus
 from models.steps import COMPLETE_ORDER, Step
 from models.texts import LONGEST_FREE_TEXT, free_text
-from runtime.program import CommandError
+from runtime.program import CommandError, ExitCode
 from web.access import Role
 from web.dashboard.fields import Field, text_field
 from web.dashboard.parts import Text, able, box, button
@@ -161,7 +161,9 @@ class _Form:
         except ActionRefused as refusal:
             self._refused(refusal)
         except CommandError as error:
-            self._say("action.not_now", str(error))
+            may_still = error.exit_code == ExitCode.NOT_REACHABLE
+            more = f" {words('action.may_still')}" if may_still else ""
+            self._say("action.not_now", self._visit.told(error) + more)
         else:
             done = words("action.done", action=words(f"action.{self._wish.name}"))
             ui.notify(done, type="positive", icon="check", position="top")

@@ -46,9 +46,11 @@ class InterventionsPage:
         self._show(snapshot)
         self._visit.watch(subject, self._show)
 
-    def _build_untold(self, reason: str | None) -> None:
-        if reason is not None:
-            Text("span", self._visit.words("interventions.parked_untold", reason=reason), "wrap")
+    def _build_untold(self, code: str | None) -> None:
+        if code is not None:
+            words = self._visit.words
+            reason = words.named("problem", code)
+            Text("span", words("interventions.parked_untold", reason=reason), "wrap")
 
     def _show(self, snapshot: Snapshot[Waiting]) -> None:
         self._frame.show_problem(snapshot)

@@ -148,6 +148,7 @@ async def test_signing_out_ends_the_session_for_every_copy_of_the_cookie(locked:
 async def test_sign_in_leads_to_the_wanted_page_and_to_no_other_site(locked: Api) -> None:
     for wanted, leads_to in (
         ("/orders/ORD-1", "/orders/ORD-1"),
+        ("/?customer_id=%EA%B0%80+b&range=7d", "/?customer_id=%EA%B0%80+b&range=7d"),
         ("https://evil.example/", "/"),
         ("//evil.example/", "/"),
         ("/\\evil.example/", "/"),
