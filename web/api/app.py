@@ -96,6 +96,8 @@ def _words(fault: Mapping[str, Any]) -> str:
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # a form that cannot be read
+        return ProblemError("INVALID", str(error.detail)).response()
     if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return ProblemError("NOT_FOUND").response()
     allowed = _methods_of(request) or (error.headers or {}).get("Allow", "")

@@ -58,7 +58,9 @@ async def test_this_machines_names_are_served(api: Api, host: str) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_probes_may_come_by_any_name(api: Api, path: str) -> None:
-    assert (await api.get(path, headers={"Host": "10.1.2.3:8080"})).status_code == 200
+    for method in ("GET", "HEAD"):
+        response = await api.client.request(method, path, headers={"Host": "10.1.2.3:8080"})
+        assert response.status_code == 200
 
 
 def test_names_of_the_settings_are_served() -> None:
