@@ -10,7 +10,7 @@ from web.dashboard.charts import Course, Shares
 from web.dashboard.frame import PAGES, framed
 from web.dashboard.live import Snapshot, Subject
 from web.dashboard.order_list import OrderList, address, filter_in, rows_in
-from web.dashboard.parts import Text, box, duration, link, percent
+from web.dashboard.parts import Text, box, duration, link, percent, rate
 from web.dashboard.subjects import Subjects
 from web.dashboard.texts import Texts
 from web.dashboard.visit import Visit
@@ -57,8 +57,7 @@ class Cards:
         completed = words("figures.success_of", completed=f"{figures.completed:,}")
         self._success.show(percent(figures.success_rate, words), completed)
         self._average.show(duration(words, figures.average_seconds))
-        per_hour = figures.throughput_per_hour
-        self._throughput.show(f"{per_hour:,.0f}" if per_hour >= 100 else f"{per_hour:.1f}")
+        self._throughput.show(rate(figures.throughput_per_hour))
         person = people_needed(figures)
         if person is None:
             self._person.show(none, words("figures.person_unknown"))
