@@ -180,6 +180,7 @@ class Course:
         area = [{"name": self._words("figures.so_far"), "xAxis": starts[0]}, {"xAxis": starts[-1]}]
         return {
             "type": "line",
+            "symbol": "none",
             "data": [],
             "markArea": {
                 "silent": True,

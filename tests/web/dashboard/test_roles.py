@@ -66,6 +66,11 @@ async def test_viewer_looks_and_cannot_act(visitor: Looker, premises: Premises) 
     for name in ("Claim", "Try again", "Resolve", "Abandon", "Cancel order", "Hold"):
         await expect(visitor.page.get_by_role("button", name=name)).to_be_disabled()
     await visitor.open("/interventions")
+    notice = await visitor.page.locator(".notice.held").bounding_box()
+    first = await visitor.page.locator(".case").first.bounding_box()
+    assert notice is not None
+    assert first is not None
+    assert notice["y"] + notice["height"] + 8 < first["y"]
     await expect(visitor.page.get_by_text("You can look, but not act")).to_be_visible()
     await visitor.open("/place")
     await expect(visitor.page.get_by_role("button", name="Place the order")).to_be_disabled()
