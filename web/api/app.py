@@ -18,6 +18,7 @@ from web.api import dead_letters, figures, health, interventions, orders
 from web.context import WebContext
 from web.problems import FieldFault, Problem, ProblemError, of_command, of_document
 from web.prometheus import BusinessFigures
+from web.security import PROBES
 
 logger = logging.getLogger("web")
 
@@ -110,6 +111,8 @@ def _methods_of(request: Request) -> str:
     for template, operations in request.app.openapi()["paths"].items():
         if compile_path(template)[0].fullmatch(request.url.path):
             methods |= {method.upper() for method in operations}
+    if request.url.path in PROBES:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 

@@ -55,6 +55,8 @@ class InterventionsPage:
     def _show(self, snapshot: Snapshot[Waiting]) -> None:
         self._frame.show_problem(snapshot)
         if snapshot.value is None:
+            if snapshot.problem is not None:
+                self._frame.show_count(None)
             return
         self._untold.show(snapshot.value.untold)
         cases = {(each.case.order_id, each.case.step.value): each for each in snapshot.value.cases}

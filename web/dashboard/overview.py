@@ -110,6 +110,8 @@ class Overview:
             self._cards.show(snapshot.value)
             for chart in self._charts:
                 chart.show(snapshot.value)
+        elif snapshot.problem is not None:
+            self._frame.show_count(None)
 
     def _show_page(self, snapshot: Snapshot[OrderPage]) -> None:
         self._frame.show_problem(snapshot, "list")

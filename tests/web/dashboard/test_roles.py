@@ -117,7 +117,7 @@ async def test_page_that_stayed_open_cannot_act_after_its_session_and_leaves(
 async def test_page_is_told_nothing_after_its_session_and_leads_back_to_what_it_showed(
     visitor: Looker, premises: Premises
 ) -> None:
-    visitor.forgiven = ("ERR_INTERNET_DISCONNECTED", "WebSocket connection", "401")
+    visitor.forgiven = ("ERR_INTERNET_DISCONNECTED", "WebSocket connection")
     await sign_in(visitor, "viewer")
     await visitor.open("/?order_id=GONE-&range=7d")
     page = visitor.page

@@ -18,9 +18,9 @@ export default {
   methods: {
     /** Whose session has ended cannot connect, which the framework would try for ever. */
     async leaveIfSignedOut() {
-      const asked = { method: "HEAD", cache: "no-store" };
+      const asked = { cache: "no-store", redirect: "manual" };
       const answer = await fetch("/static/dashboard.css", asked).catch(() => null);
-      if (answer?.status === 401) window.location.reload();
+      if (answer?.type === "opaqueredirect") window.location.reload(); // to the sign-in
     },
   },
   template: `<span class="pulse" :class="{ stale: stale || away }">{{ stale || away ? texts.stale : texts.live }}</span>`,
