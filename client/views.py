@@ -1,22 +1,40 @@
 """What the board shows of orders: rows of the list, one order's details, and figures over many."""
 
+import unicodedata
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from models.contract import Contract
 from models.saga import SagaKind, SagaState, SagaStatus
 from models.steps import Step
+
+_CONTROL = ("Cc", "Cs", "Zl", "Zp")
+
+
+def _on_one_line(text: str) -> str:
+    """Temporal's query language has no way to write a control character, so that it takes one for
+    a fault of its own and lets the query be tried again."""
+    if any(unicodedata.category(character) in _CONTROL for character in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+Sought = Annotated[str, Field(max_length=100), AfterValidator(_on_one_line)]
+"""A text to look for, as it may stand in a query."""
 
 
 class OrderFilter(Contract):
     """Which orders to list; None lets every order through."""
 
     status: SagaStatus | None = None
-    order_id: str | None = None
+    order_id: Sought | None = None
     """The beginning of the order's id."""
-    customer_id: str | None = None
+    customer_id: Sought | None = None
     """The customer's whole id."""
-    step: str | None = None
+    step: Sought | None = None
     """`current_step`: the step or the undo that runs. Ended orders have none."""
     needs_operator: bool | None = None
     kind: SagaKind | None = None

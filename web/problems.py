@@ -145,6 +145,10 @@ _BY_EXIT_CODE: Mapping[int, str] = {
 }
 
 
+COMMAND_CODES = frozenset((*_BY_ERROR.values(), *_BY_EXIT_CODE.values(), "UNKNOWN_REACTION", "BUG"))
+"""What an error of `client` may be, but for the codes of refused actions."""
+
+
 def of_command(error: CommandError) -> ProblemError:
     """The problem that an error of `client` is."""
     if isinstance(error, BadCursor):
@@ -157,8 +161,7 @@ def of_command(error: CommandError) -> ProblemError:
         return ProblemError(error.code, error.reason, of="ACTION_REFUSED")
     code = _BY_ERROR.get(type(error)) or _BY_EXIT_CODE.get(error.exit_code, "BUG")
     # What was tried is for the operator's log: it names folders and addresses.
-    untold = code == "BUG" or isinstance(error, NotReachable)
-    return ProblemError(code, "" if untold else str(error))
+    return ProblemError(code, "" if code in ("BUG", "NOT_REACHABLE") else str(error))
 
 
 def of_document(error: DocumentError) -> ProblemError:

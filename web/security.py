@@ -128,7 +128,10 @@ def _is_foreign(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return True
     return parts.scheme not in ("http", "https") or parts.netloc != headers.get("host", "").lower()
 
 
@@ -194,7 +197,10 @@ class SignedIn:
 
     async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
-            wanted = "" if scope["path"] == "/" else f"?next={quote(scope['path'], safe='/')}"
-            await RedirectResponse(f"/sign-in{wanted}", status_code=303)(scope, receive, send)
+            query = scope["query_string"].decode("latin-1")
+            wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
+            # As one value: what the page was asked for is not to be taken for the sign-in's own.
+            following = "" if wanted == "/" else f"?next={quote(wanted, safe='/')}"
+            await RedirectResponse(f"/sign-in{following}", status_code=303)(scope, receive, send)
             return
         await _refuse(ProblemError("NOT_SIGNED_IN"), scope, receive, send)

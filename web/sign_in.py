@@ -98,7 +98,7 @@ def _next(request: Request) -> str:
     """The page that the person wanted to see: one of ours, or the first one."""
     wanted = request.query_params.get("next", HOME)
     foreign = not wanted.startswith("/") or wanted.startswith("//") or "\\" in wanted
-    return HOME if foreign or not wanted.isprintable() else quote(wanted, safe="/?&=-._~%")
+    return HOME if foreign or not wanted.isprintable() else quote(wanted, safe="/?&=+-._~%")
 
 
 def _page(request: Request, *, wrong: bool) -> Response:

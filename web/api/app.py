@@ -18,6 +18,7 @@ from web.api import dead_letters, figures, health, interventions, orders
 from web.context import WebContext
 from web.problems import FieldFault, Problem, ProblemError, of_command, of_document
 from web.prometheus import BusinessFigures
+from web.security import PROBES
 
 logger = logging.getLogger("web")
 
@@ -96,6 +97,8 @@ def _words(fault: Mapping[str, Any]) -> str:
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # a form that cannot be read
+        return ProblemError("INVALID", str(error.detail)).response()
     if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return ProblemError("NOT_FOUND").response()
     allowed = _methods_of(request) or (error.headers or {}).get("Allow", "")
@@ -108,6 +111,8 @@ def _methods_of(request: Request) -> str:
     for template, operations in request.app.openapi()["paths"].items():
         if compile_path(template)[0].fullmatch(request.url.path):
             methods |= {method.upper() for method in operations}
+    if request.url.path in PROBES:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 

@@ -10,7 +10,7 @@ from client.actions import Action
 from client.documents import parse_document
 from client.running import saga_id
 from client.sagas import Sagas
-from client.views import OrderDetails, OrderFilter, OrderPage, StepRun
+from client.views import OrderDetails, OrderFilter, OrderPage, Sought, StepRun
 from models.documents import OrderDocument
 from models.order import Order
 from models.saga import SagaKind, SagaState, SagaStatus
@@ -86,15 +86,11 @@ class OrderQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     status: SagaStatus | None = None
-    order_id: Annotated[
-        str | None, Field(max_length=100, description="The beginning of the order's id.")
-    ] = None
-    customer_id: Annotated[
-        str | None, Field(max_length=100, description="The customer's whole id.")
-    ] = None
-    step: Annotated[
-        str | None, Field(max_length=100, description="The `current_step` of orders under way.")
-    ] = None
+    order_id: Annotated[Sought | None, Field(description="The beginning of the order's id.")] = None
+    customer_id: Annotated[Sought | None, Field(description="The customer's whole id.")] = None
+    step: Annotated[Sought | None, Field(description="The `current_step` of orders under way.")] = (
+        None
+    )
     needs_operator: Annotated[
         bool | None, Field(description="Whether the order waits for a person.")
     ] = None

@@ -1,6 +1,6 @@
 """What people can do to an order, asked for in a dialog with name and reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -12,7 +12,7 @@ from client.operators import ActionRefused, new_request_id
 from models.saga import Intervention, OperatorAction, SagaKind, SagaState, SagaStatus
 from models.steps import COMPLETE_ORDER, Step
 from models.texts import LONGEST_FREE_TEXT, free_text
-from runtime.program import CommandError
+from runtime.program import CommandError, ExitCode
 from web.access import Role
 from web.dashboard.fields import Field, text_field
 from web.dashboard.parts import Text, able, box, button
@@ -82,23 +82,44 @@ class ActionDialog:
         self._visit = visit
         self._dialog = ui.dialog()
 
-    def button(self, wish: Wish, obstacle: str | None) -> Element:
+    def buttons(self, wishes: Sequence[tuple[Wish, str | None]]) -> None:
+        """A button for each wish, and below them why some are disabled: not everybody can point
+        at a button, and nobody can reach a disabled one by the keyboard.
+        """
+        disabled: dict[str, list[Element]] = {}
+        for wish, obstacle in wishes:
+            why_not = lacking_role(self._visit, wish.action) or obstacle
+            made = self._button(wish, why_not)
+            if why_not is not None:
+                disabled.setdefault(why_not, []).append(made)
+        for why_not, elements in disabled.items():
+            names = ", ".join(each.props["data-name"] for each in elements)
+            line = Text("p", f"{names}: {why_not}", "why-not soft small")
+            for each in elements:
+                each.props["aria-describedby"] = line.html_id
+
+    def _button(self, wish: Wish, why_not: str | None) -> Element:
         """A button that opens the dialog, if the action is possible."""
-        words = self._visit.words
+        name = self._visit.words(f"action.{wish.name}")
         danger = "danger" if wish.action in DANGEROUS else ""
-        made = button(words(f"action.{wish.name}"), danger, lambda: self.open(wish))
+        made = button(name, danger, lambda: self.open(wish))
         made.props["data-action"] = wish.name
-        able(made, lacking_role(self._visit, wish.action) or obstacle)
+        made.props["data-name"] = name
+        able(made, why_not)
         return made
 
     def case_buttons(self, order_id: str, case: Intervention) -> None:
         """Buttons for all that can be done about one intervention."""
         if case.dead_letter is not None:
-            self.button(Wish(Action.RETRY, order_id, case.step, case.dead_letter), None)
+            self.buttons([(Wish(Action.RETRY, order_id, case.step, case.dead_letter), None)])
             return
-        for action in ON_INTERVENTIONS:
-            obstacle = case_obstacle(self._visit.words, action, case)
-            self.button(Wish(action, order_id, case.step), obstacle)
+        words = self._visit.words
+        self.buttons(
+            [
+                (Wish(action, order_id, case.step), case_obstacle(words, action, case))
+                for action in ON_INTERVENTIONS
+            ]
+        )
 
     def open(self, wish: Wish) -> None:
         """Ask for it."""
@@ -161,7 +182,9 @@ class _Form:
         except ActionRefused as refusal:
             self._refused(refusal)
         except CommandError as error:
-            self._say("action.not_now", str(error))
+            may_still = error.exit_code == ExitCode.NOT_REACHABLE
+            more = f" {words('action.may_still')}" if may_still else ""
+            self._say("action.not_now", self._visit.told(error) + more)
         else:
             done = words("action.done", action=words(f"action.{self._wish.name}"))
             ui.notify(done, type="positive", icon="check", position="top")

@@ -167,7 +167,27 @@ class Course:
                 "axisLabel": text,
                 "splitLine": {"lineStyle": {"color": _LINE}},
             },
-            "series": [self._line(status, stroke, figures) for status, stroke in _LINES.items()],
+            "series": [
+                *(self._line(status, stroke, figures) for status, stroke in _LINES.items()),
+                self._so_far(figures),
+            ],
+        }
+
+    def _so_far(self, figures: Figures) -> dict[str, Any]:
+        """A shade under the last interval: it is under way, so the lines may yet rise there."""
+        starts = [bucket.start.isoformat() for bucket in shown_buckets(figures)[-2:]]
+        label = {"position": "insideTopRight", "color": _INK_SOFT, "fontFamily": _FONT}
+        area = [{"name": self._words("figures.so_far"), "xAxis": starts[0]}, {"xAxis": starts[-1]}]
+        return {
+            "type": "line",
+            "symbol": "none",
+            "data": [],
+            "markArea": {
+                "silent": True,
+                "itemStyle": {"color": _INK_SOFT, "opacity": 0.08},
+                "label": label,
+                "data": [area],
+            },
         }
 
     def _line(self, status: SagaStatus, stroke: str, figures: Figures) -> dict[str, Any]:
@@ -181,19 +201,19 @@ class Course:
             "areaStyle": {"opacity": 0.08 if stroke == "solid" else 0},
             "data": [
                 [bucket.start.isoformat(), getattr(bucket, status.lower())]
-                for bucket in _whole_buckets(figures)
+                for bucket in shown_buckets(figures)
             ],
         }
 
 
-def _whole_buckets(figures: Figures) -> Sequence[Bucket]:
-    """Without the first and the last one, which are cut off: the lines would seem to fall there.
+def shown_buckets(figures: Figures) -> Sequence[Bucket]:
+    """Without the first one, which the range cuts off: the lines would seem to rise from there.
 
-    All of them where nothing has happened in between, as right after the first order.
+    With it where nothing has happened since.
     """
-    whole = figures.buckets[1:-1]
-    happened = any(bucket.completed or bucket.compensated or bucket.failed for bucket in whole)
-    return whole if happened else figures.buckets
+    since = figures.buckets[1:]
+    happened = any(bucket.completed or bucket.compensated or bucket.failed for bucket in since)
+    return since if happened else figures.buckets
 
 
 def _shares(figures: Figures) -> dict[SagaStatus, int]:

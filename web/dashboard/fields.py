@@ -27,8 +27,9 @@ class Field:
     choices: list[Text] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Empty it, here and in the browser."""
+        """Empty it, here and in the browser; then nothing is wrong with it."""
         self.set("")
+        self.complain(None)
 
     def set(self, value: str) -> None:
         """Put a value in, here and in the browser."""

@@ -3,19 +3,22 @@
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 from nicegui import app, ui
+from nicegui.element import Element
 
 from client.views import Figures, Range
 from web.dashboard.live import Snapshot
 from web.dashboard.parts import Moment, Text, box, link
 from web.dashboard.subjects import Subjects
-from web.dashboard.texts import LANGUAGE_COOKIE, Language
+from web.dashboard.texts import LANGUAGE_COOKIE, Language, Texts
 from web.dashboard.visit import Visit
-from web.dashboard.waiting import people_needed
+from web.dashboard.waiting import people_needed, with_temporals_part
 
 STATIC = Path(__file__).with_name("static")
 STYLES = ("dashboard.css", "orders.css", "details.css")
@@ -25,6 +28,8 @@ QUASAR_LANGUAGES: dict[Language, Literal["en-US", "ko-KR"]] = {
     Language.KOREAN: "ko-KR",
 }
 PAGES = {"orders": "/", "interventions": "/interventions", "place": "/place"}
+SESSION_SECONDS = 5.0
+"""Between two looks whether the session of an open page still lasts."""
 _A_YEAR = 365 * 24 * 3600
 
 
@@ -44,42 +49,73 @@ def _fingerprint(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()[:12]
 
 
+class Pulse(Element, component="static/pulse.js"):
+    """Whether the page is up to date: as the server knows it, and the browser."""
+
+    def __init__(self, words: Texts) -> None:
+        super().__init__()
+        self.props["stale"] = False
+        self.props["texts"] = {"live": words("frame.live"), "stale": words("frame.stale")}
+
+    def show(self, stale: bool) -> None:
+        """Say that it is not, or that it is again."""
+        self.props["stale"] = stale
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """Why a part of the page is not up to date."""
+
+    code: str
+    since: datetime | None
+    """When it was read last; None where it never was."""
+
+
 class Frame:
     """The parts of the frame that change while the page is open."""
 
     def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+        self._words = visit.words
         self.count = Text("span", "", "count")
-        self.pulse = Text("span", visit.words("frame.live"), "pulse")
+        self.pulse = Pulse(visit.words)
         self.banner = box("div", "banner", role="status")
-        self._problem: tuple[object, ...] = (None, None)
+        self._troubles: dict[str, _Trouble] = {}
+        self._told: _Trouble | None = None
 
     def show_count(self, orders: int | None) -> None:
-        """How many orders need a person."""
-        self.count.set_text(str(orders or ""))
-        self.count.set_visibility(bool(orders))
+        """How many orders need a person; None when nobody can tell."""
+        known = orders is not None
+        self.count.set_text(str(orders) if known else "?")
+        self.count.props["title"] = "" if known else self._words("figures.person_unknown")
+        self.count.set_visibility(orders != 0)
 
-    def show_problem(self, snapshot: Snapshot[Any]) -> None:
-        """Say that what is shown is not up to date, or that it is again."""
-        problem = (snapshot.problem, snapshot.read_at if snapshot.problem is not None else None)
-        if problem == self._problem:
-            return
-        self._problem = problem
-        words = self._visit.words
-        self.banner.clear()
-        self.banner.set_visibility(snapshot.problem is not None)
-        self.pulse.classes(add="stale" if snapshot.problem is not None else "", remove="stale")
-        self.pulse.set_text(words("frame.live" if snapshot.problem is None else "frame.stale"))
+    def show_problem(self, snapshot: Snapshot[Any], part: str = "page") -> None:
+        """Say that this part of the page is not up to date, or that it is again."""
         if snapshot.problem is None:
+            self._troubles.pop(part, None)
+        else:
+            self._troubles[part] = _Trouble(snapshot.problem, snapshot.read_at)
+        # That of which is known since when tells most.
+        trouble = max(
+            self._troubles.values(), key=lambda each: each.since is not None, default=None
+        )
+        if trouble != self._told:
+            self._told = trouble
+            self._tell(trouble)
+
+    def _tell(self, trouble: _Trouble | None) -> None:
+        self.pulse.show(trouble is not None)
+        self.banner.clear()
+        self.banner.set_visibility(trouble is not None)
+        if trouble is None:
             return
-        reason = snapshot.problem or words("frame.unexpected")
+        words, reason = self._words, self._words.named("problem", trouble.code)
         with self.banner:
             ui.icon("sync_problem")
-            if snapshot.read_at is None:
+            if trouble.since is None:
                 Text("span", words("frame.down_at_first", reason=reason))
             else:
-                text = words.with_moment("frame.down", reason=reason)
-                Moment(snapshot.read_at, text)
+                Moment(trouble.since, words.with_moment("frame.down", reason=reason))
 
 
 @contextmanager
@@ -106,17 +142,19 @@ def framed(visit: Visit, title: str, current: str) -> Iterator[Frame]:
     frame.count.move(places["interventions"])
     frame.pulse.move(tools)
     frame.banner.set_visibility(False)
-    frame.show_count(None)
+    frame.show_count(0)
     with box("div", "content", id="content", tabindex="-1"):
         yield frame
+    if visit.context.access.required:
+        ui.timer(SESSION_SECONDS, visit.known)
 
 
 def watch_count(visit: Visit, frame: Frame, subjects: Subjects) -> None:
     """Keep the number beside "needs a person" true, on pages that show no figures."""
 
     def show(snapshot: Snapshot[Figures]) -> None:
-        if snapshot.value is not None:
-            frame.show_count(people_needed(snapshot.value))
+        frame.show_problem(with_temporals_part(snapshot), "count")
+        frame.show_count(None if snapshot.value is None else people_needed(snapshot.value))
 
     visit.watch(subjects.figures(Range.HOUR), show)
 

@@ -46,13 +46,17 @@ class InterventionsPage:
         self._show(snapshot)
         self._visit.watch(subject, self._show)
 
-    def _build_untold(self, reason: str | None) -> None:
-        if reason is not None:
-            Text("span", self._visit.words("interventions.parked_untold", reason=reason), "wrap")
+    def _build_untold(self, code: str | None) -> None:
+        if code is not None:
+            words = self._visit.words
+            reason = words.named("problem", code)
+            Text("span", words("interventions.parked_untold", reason=reason), "wrap")
 
     def _show(self, snapshot: Snapshot[Waiting]) -> None:
         self._frame.show_problem(snapshot)
         if snapshot.value is None:
+            if snapshot.problem is not None:
+                self._frame.show_count(None)
             return
         self._untold.show(snapshot.value.untold)
         cases = {(each.case.order_id, each.case.step.value): each for each in snapshot.value.cases}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from runtime.program import CommandError
+from web.problems import of_command
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Snapshot(Generic[T]):
 
     value: T | None = None
     problem: str | None = None
-    """Why it could not be read this time; empty for what nobody has foreseen."""
+    """The code of why it could not be read this time, as the API has it; the log says more."""
     read_at: datetime | None = None
     """When `value` was read."""
     missing: bool = False
@@ -152,12 +153,19 @@ async def _read(subject: Subject[T], before: Snapshot[T]) -> Snapshot[T]:
         async with asyncio.timeout(GIVEN_UP_AFTER):
             value = await subject.read()
     except TimeoutError:
-        return replace(before, problem=f"no answer within {GIVEN_UP_AFTER:g} s")
+        return _failed(before, "NOT_REACHABLE", f"no answer within {GIVEN_UP_AFTER:g} s")
     except Exception as error:
         if subject.missing is not None and isinstance(error, subject.missing):
             return Snapshot(missing=True, read_at=datetime.now(UTC))
         if isinstance(error, CommandError):
-            return replace(before, problem=str(error))
+            return _failed(before, of_command(error).problem.code, str(error))
         logger.exception("the board could not be read")
-        return replace(before, problem="")
+        return replace(before, problem="BUG")
     return Snapshot(value, read_at=datetime.now(UTC))
+
+
+def _failed(before: Snapshot[T], code: str, reason: str) -> Snapshot[T]:
+    """What was known before. The reason names folders and addresses: it is for the log, once."""
+    if before.problem != code:
+        logger.warning("the board could not be read", extra={"code": code, "reason": reason})
+    return replace(before, problem=code)

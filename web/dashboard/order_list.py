@@ -140,16 +140,22 @@ class OrderList:
 
     def show(self, page: Snapshot[OrderPage]) -> None:
         """Show a page of orders."""
-        if page.value is None:
-            return
-        orders = page.value.orders
+        if page.value is None and page.problem is None:
+            return  # it is being read
+        orders = () if page.value is None else page.value.orders
         self._table.show(orders)
         self._table.set_visibility(bool(orders))
-        filtered = self.only != OrderFilter() or len(self.cursors) > 1
-        self._empty.set_text(self._words("list.empty" if filtered else "list.empty_at_all"))
+        self._empty.set_text(self._words(self._why_empty(page)))
         self._empty.set_visibility(not orders)
-        self._next = page.value.next_cursor
+        self._next = None if page.value is None else page.value.next_cursor
         self._show_pager()
+
+    def _why_empty(self, page: Snapshot[OrderPage]) -> str:
+        """The text for a page without orders."""
+        if page.value is None:
+            return "list.unknown"
+        filtered = self.only != OrderFilter() or len(self.cursors) > 1
+        return "list.empty" if filtered else "list.empty_at_all"
 
     def _filters(self) -> None:
         words, only = self._words, self.only
@@ -184,9 +190,15 @@ class OrderList:
         self._fields.append(field.clear)
 
     def _text(self, label: str, name: str, value: str | None) -> None:
-        field = text_field(
-            self._words(label), value or "", lambda text: self._set(name, text.strip() or None)
-        )
+        def entered(text: str) -> None:
+            try:
+                self._set(name, text.strip() or None)
+            except ValidationError:
+                field.complain(self._words("wrong.sought"))
+            else:
+                field.complain(None)
+
+        field = text_field(self._words(label), value or "", entered)
         self._fields.append(field.clear)
 
     def _set(self, name: str, value: object) -> None:

@@ -36,7 +36,6 @@ class OrderPage:
             self._dialog = ActionDialog(self._visit)
             self._heading()
             self._meaning = Section(self._build_meaning, "meaning", "p")
-            self._nobody_decides = Section(self._build_nobody_decides, "meaning", "p")
             self._progress = Section(self._build_progress, "whole-progress")
             self._unknown = Section(self._build_unknown, "panel nothing")
             self._notices()
@@ -81,8 +80,6 @@ class OrderPage:
         self._link.show(details.workflow_url)
         self._meaning.show(state.status)
         self._progress.show((state.status, state.progress))
-        choreographed = state.kind is SagaKind.CHOREOGRAPHED
-        self._nobody_decides.show(choreographed and not state.status.ended)
         self._incomplete.show(not details.complete)
         self._held.show(state.held)
         self._interventions.show(tuple(state.interventions))
@@ -114,8 +111,9 @@ class OrderPage:
         Text("span", self._words.named("status_why", status))
 
     def _build_actions(self, possible: tuple[tuple[Action, str | None], ...]) -> None:
-        for action, obstacle in possible:
-            self._dialog.button(Wish(action, self._order_id), obstacle)
+        self._dialog.buttons(
+            [(Wish(action, self._order_id), obstacle) for action, obstacle in possible]
+        )
 
     def _build_link(self, address: str | None) -> None:
         if address is None:
@@ -130,10 +128,6 @@ class OrderPage:
         status, percent = shown
         meter(self._words("order.progress"), status, percent)
         Text("span", f"{percent}%", "soft small")
-
-    def _build_nobody_decides(self, so: bool) -> None:
-        if so:
-            Text("span", self._words("action.nobody_decides"))
 
     def _build_unknown(self, missing: bool) -> None:
         if missing:
@@ -161,6 +155,11 @@ class OrderPage:
                 with box("div"):
                     name = self._words.call_at(case.step)
                     Text("h2", f"{self._words('order.person')}: {name}")
+                    with box("p", "soft small case-line"):
+                        Moment(case.since, self._words.with_moment("interventions.since"))
+                        Text("span", self._words("interventions.attempts", count=case.attempts))
+                        if case.alerted:
+                            Text("span", self._words("interventions.alerted"))
                     Text("p", case.last_error, "wrap")
                     if case.claimed_by is not None:
                         claimed = self._words("interventions.claimed", name=case.claimed_by)

@@ -10,11 +10,11 @@ from web.dashboard.charts import Course, Shares
 from web.dashboard.frame import PAGES, framed
 from web.dashboard.live import Snapshot, Subject
 from web.dashboard.order_list import OrderList, address, filter_in, rows_in
-from web.dashboard.parts import Text, box, duration, link, percent
+from web.dashboard.parts import Text, box, duration, link, percent, rate
 from web.dashboard.subjects import Subjects
 from web.dashboard.texts import Texts
 from web.dashboard.visit import Visit
-from web.dashboard.waiting import people_needed
+from web.dashboard.waiting import people_needed, with_temporals_part
 
 
 class Card:
@@ -57,13 +57,13 @@ class Cards:
         completed = words("figures.success_of", completed=f"{figures.completed:,}")
         self._success.show(percent(figures.success_rate, words), completed)
         self._average.show(duration(words, figures.average_seconds))
-        per_hour = figures.throughput_per_hour
-        self._throughput.show(f"{per_hour:,.0f}" if per_hour >= 100 else f"{per_hour:.1f}")
+        self._throughput.show(rate(figures.throughput_per_hour))
         person = people_needed(figures)
-        self._person.show(
-            none if person is None else f"{person:,}",
-            words("figures.person_some" if person else "figures.person_none"),
-        )
+        if person is None:
+            self._person.show(none, words("figures.person_unknown"))
+        else:
+            note = words("figures.person_some" if person else "figures.person_none")
+            self._person.show(f"{person:,}", note)
         self._person.element.classes(add="calls" if person else "", remove="calls")
 
 
@@ -93,9 +93,9 @@ class Overview:
                 self._charts = Shares(words), Course(words)
             self._list.build()
         self._show_figures(figures)
-        self._list.show(page)
+        self._show_page(page)
         self._figures_watch = self._visit.watch(self._figures(), self._show_figures)
-        self._page_watch = self._visit.watch(self._page(), self._list.show)
+        self._page_watch = self._visit.watch(self._page(), self._show_page)
 
     def _figures(self) -> Subject[Figures]:
         return self._subjects.figures(self._over)
@@ -104,12 +104,18 @@ class Overview:
         return self._subjects.page(self._list.only, self._list.rows, self._list.cursor)
 
     def _show_figures(self, snapshot: Snapshot[Figures]) -> None:
-        self._frame.show_problem(snapshot)
+        self._frame.show_problem(with_temporals_part(snapshot), "figures")
         if snapshot.value is not None:
             self._frame.show_count(people_needed(snapshot.value))
             self._cards.show(snapshot.value)
             for chart in self._charts:
                 chart.show(snapshot.value)
+        elif snapshot.problem is not None:
+            self._frame.show_count(None)
+
+    def _show_page(self, snapshot: Snapshot[OrderPage]) -> None:
+        self._frame.show_problem(snapshot, "list")
+        self._list.show(snapshot)
 
     def _range_switch(self) -> None:
         words = self._visit.words

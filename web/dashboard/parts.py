@@ -115,8 +115,17 @@ def duration(words: Texts, seconds: float | None) -> str:
 
 
 def percent(share: float | None, words: Texts) -> str:
-    """A share of 0 to 1; 100 % only if nothing is missing."""
+    """A share of 0 to 1; 100 % only if nothing is missing, and 0 % only if there is nothing."""
     if share is None:
         return words("figures.none")
-    shown = int(share * 1000) / 10
+    shown = round(100 * share, 1)
+    if 0 < share < 1:
+        shown = min(max(shown, 0.1), 99.9)
     return f"{shown:g}%"
+
+
+def rate(per_hour: float) -> str:
+    """How many in an hour; never 0 for what does happen."""
+    if per_hour >= 100:
+        return f"{per_hour:,.0f}"
+    return f"{per_hour:.1f}" if per_hour >= 1 or not per_hour else f"{per_hour:.2g}"

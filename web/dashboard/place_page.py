@@ -177,7 +177,7 @@ class PlacePage:
         try:
             await self._visit.context.backend.tools.sagas.place(order, SagaKind(self._kind.value))
         except CommandError as error:
-            self._say(self._words("place.problem"), str(error))
+            self._say(self._words("place.problem"), self._visit.told(error))
             able(self._send, None)
         else:
             ui.navigate.to(f"/orders/{order.order_id}")

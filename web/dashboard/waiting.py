@@ -1,7 +1,7 @@
 """All that waits for a person: interventions of orders, and parked reactions that no order has."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio.client import Client
 
@@ -12,6 +12,8 @@ from client.views import Figures
 from models.events import DeadLetter
 from models.steps import SEND_NOTIFICATION
 from runtime.program import CommandError
+from web.dashboard.live import Snapshot
+from web.problems import of_command
 
 LETTERS_SECONDS = 4.0
 """Reactions are read from the workers of all services. One that is away keeps nobody from the
@@ -35,7 +37,7 @@ class Waiting:
 
     cases: tuple[WaitingCase, ...]
     untold: str | None = None
-    """Why parked reactions could not be read, if so: some may be missing."""
+    """The code of why parked reactions could not be read, if so: some may be missing."""
 
 
 async def read_waiting(sagas: Sagas) -> Waiting:
@@ -56,15 +58,23 @@ def people_needed(figures: Figures) -> int | None:
     return figures.needs_person + figures.parked_notifications
 
 
+def with_temporals_part(snapshot: Snapshot[Figures]) -> Snapshot[Figures]:
+    """As it is, but a problem also where the records told their figures and Temporal none."""
+    figures = snapshot.value
+    if snapshot.problem is not None or figures is None or people_needed(figures) is not None:
+        return snapshot
+    return replace(snapshot, problem="NOT_REACHABLE", read_at=None)
+
+
 async def _letters(client: Client) -> tuple[list[DeadLetter], str | None]:
-    """Those that are parked, or why they could not be read."""
+    """Those that are parked, or the code of why they could not be read."""
     try:
         async with asyncio.timeout(LETTERS_SECONDS):
             return await open_dead_letters(client, patience=WORKER_SECONDS), None
     except TimeoutError:
-        return [], f"no answer within {LETTERS_SECONDS:g} s"
+        return [], "NO_WORKER"
     except CommandError as error:
-        return [], str(error)
+        return [], of_command(error).problem.code
 
 
 def _case(case: OpenIntervention, letter: DeadLetter | None) -> WaitingCase:

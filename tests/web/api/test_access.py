@@ -135,6 +135,11 @@ async def test_wrong_token_begins_no_session(locked: Api) -> None:
         assert 'role="alert"' in response.text
 
 
+async def test_form_that_cannot_be_read_is_invalid(locked: Api) -> None:
+    form = {f"field{number}": "x" for number in range(6)}
+    problem(await locked.client.post("/sign-in", data=form), 422, "INVALID")
+
+
 async def test_signing_out_ends_the_session_for_every_copy_of_the_cookie(locked: Api) -> None:
     async with locked.fresh() as browser:
         await browser.post("/sign-in", data={"token": TOKENS["viewer"]})
@@ -148,6 +153,7 @@ async def test_signing_out_ends_the_session_for_every_copy_of_the_cookie(locked:
 async def test_sign_in_leads_to_the_wanted_page_and_to_no_other_site(locked: Api) -> None:
     for wanted, leads_to in (
         ("/orders/ORD-1", "/orders/ORD-1"),
+        ("/?customer_id=%EA%B0%80+b&range=7d", "/?customer_id=%EA%B0%80+b&range=7d"),
         ("https://evil.example/", "/"),
         ("//evil.example/", "/"),
         ("/\\evil.example/", "/"),

@@ -161,6 +161,9 @@ async def test_list_pages_through_orders_by_customer(api: Api, house: House, ord
         ("kind=x", "kind"),
         ("cursor=garbled", "cursor"),
         ("page=2", "page"),
+        ("order_id=%00", "order_id"),
+        ("customer_id=a%0Ab", "customer_id"),
+        ("step=%E2%80%A8", "step"),
     ],
 )
 async def test_unusable_parameters_are_named(api: Api, query: str, field: str) -> None:

@@ -115,6 +115,9 @@ async def test_web_lives_without_temporal_and_is_ready_when_it_comes(tmp_path: P
             until(lambda: httpx2.get(f"{web.address}/readyz").status_code == 200)
             assert httpx2.get(f"{web.address}/api/orders").json()["orders"] == []
         until(lambda: httpx2.get(f"{web.address}/readyz", timeout=30).status_code == 503)
+        for path in ("/api/orders/ORD-1", "/api/interventions"):
+            away = httpx2.get(f"{web.address}{path}", timeout=30)
+            assert away.json()["detail"] == "Temporal or a store does not answer"
         with upgraded(web, {}) as (status, _connection):
             assert status == 101
             assert web.stop() == 0

@@ -26,7 +26,15 @@ EVIL = "https://evil.example"
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize(
-    "origin", [EVIL, "null", "http://localhost:9999", "http://localhost", "file://localhost:8080"]
+    "origin",
+    [
+        EVIL,
+        "null",
+        "http://[",
+        "http://localhost:9999",
+        "http://localhost",
+        "file://localhost:8080",
+    ],
 )
 async def test_other_sites_pages_are_refused(api: Api, method: str, origin: str) -> None:
     response = await api.client.request(method, "/api/orders", json={}, headers={"Origin": origin})
@@ -50,7 +58,9 @@ async def test_this_machines_names_are_served(api: Api, host: str) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_probes_may_come_by_any_name(api: Api, path: str) -> None:
-    assert (await api.get(path, headers={"Host": "10.1.2.3:8080"})).status_code == 200
+    for method in ("GET", "HEAD"):
+        response = await api.client.request(method, path, headers={"Host": "10.1.2.3:8080"})
+        assert response.status_code == 200
 
 
 def test_names_of_the_settings_are_served() -> None:
@@ -144,7 +154,7 @@ async def test_largest_body_is_read(api: Api) -> None:
     [
         ("DELETE", "/api/orders", "GET, POST"),
         ("PUT", "/api/orders/ORD-1", "GET"),
-        ("POST", "/healthz", "GET"),
+        ("POST", "/healthz", "GET, HEAD"),
         ("GET", "/sign-out", "POST"),
     ],
 )

@@ -19,6 +19,35 @@ PATIENCE = 15_000
 
 expect.set_options(timeout=PATIENCE)
 
+LEAST_CONTRAST = 4.5
+"""WCAG 2.2, level AA, for text of usual size."""
+# The contrast of every text that is seen, with the colour behind it; what is disabled is exempt.
+CONTRASTS = """
+() => {
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const SEEN = ["#content", ".top", ".q-notification", ".q-dialog"].map((e) => `${e} *`).join();
+  const found = [];
+  for (const element of document.querySelectorAll(SEEN)) {
+    const text = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!text || !element.checkVisibility() || element.closest(":disabled, svg, .q-icon")) continue;
+    const a = luminance(parse(getComputedStyle(element).color)), b = luminance(behind(element));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    found.push([ratio, element.className, element.textContent.slice(0, 40)]);
+  }
+  return found;
+}
+"""
+
 
 @dataclass
 class Looker:
@@ -51,6 +80,12 @@ class Looker:
         """Open a page and wait until it is alive."""
         await self.page.goto(f"{self.url}{path}")
         await self.page.wait_for_function("window.did_handshake === true")
+
+    async def faint_texts(self, at_least: int = 1) -> list[Any]:
+        """The texts on the screen that do not stand out enough; there must be some texts."""
+        contrasts = await self.page.evaluate(CONTRASTS)
+        assert len(contrasts) >= at_least
+        return [found for found in contrasts if found[0] < LEAST_CONTRAST]
 
     def row(self, order_id: str) -> Any:
         """The order's row in the list."""

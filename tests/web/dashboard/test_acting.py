@@ -32,7 +32,12 @@ async def test_intervention_is_claimed_and_resolved(looker: Looker, premises: Pr
     await expect(found).to_contain_text("Release the stock")
     await expect(found).to_contain_text("the machine does not try it again")
     await expect(found.get_by_role("button", name="Resolve")).to_be_disabled()
+    await expect(found.get_by_text("Resolve, Abandon: Claim it first")).to_be_visible()
+    resolve = found.get_by_role("button", name="Resolve")
+    await expect(resolve).to_have_accessible_description("Resolve, Abandon: Claim it first")
     await act(looker, found.get_by_role("button", name="Claim"), "소라", "전화로 확인")
+    await expect(looker.page.locator(".q-notification")).to_contain_text("Done: Claim")
+    assert await looker.faint_texts() == []
     await expect(found).to_contain_text("Claimed by 소라")
     await expect(found.get_by_role("button", name="Claim")).to_be_disabled()
     await act(looker, found.get_by_role("button", name="Resolve"), "소라", "put back by hand")
@@ -78,11 +83,15 @@ async def test_name_and_reason_are_asked_for(looker: Looker, premises: Premises)
     order_id = await premises.place("STUCK")
     await premises.until_stuck(order_id)
     await looker.open(f"/orders/{order_id}")
+    box = looker.page.locator(".notice.person")
+    await expect(box).to_contain_text("since")
+    await expect(box).to_contain_text("Attempts: 1")
     await act(looker, looker.page.get_by_role("button", name="Claim"), " ", "4111 1111 1111 1111")
     dialog = looker.page.get_by_role("dialog")
     await expect(dialog.get_by_text("Please fill this in")).to_be_visible()
     await expect(dialog.get_by_text("and no card number")).to_be_visible()
     await expect(dialog.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
+    assert await looker.faint_texts() == []
     assert (await premises.sagas.state(order_id)).resolutions == []
 
 

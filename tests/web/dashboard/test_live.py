@@ -108,8 +108,8 @@ async def test_who_comes_later_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
-        (CommandError("Temporal is away", ExitCode.NOT_REACHABLE), "Temporal is away"),
-        (RuntimeError("secret"), ""),
+        (CommandError("none runs in /home/kim", ExitCode.NOT_REACHABLE), "NOT_REACHABLE"),
+        (RuntimeError("secret"), "BUG"),
     ],
 )
 async def test_outage_is_told_with_what_was_known_and_so_is_its_end(

@@ -46,6 +46,11 @@ async def test_fields_say_what_is_wrong_with_them_and_nothing_is_placed(
     await expect(page.get_by_text("An amount such as 50.00")).to_be_visible()
     await expect(page.get_by_text("One line of text, and no card number")).to_be_visible()
     await expect(page.get_by_label("Quantity")).to_have_attribute("aria-invalid", "true")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    tops = await page.locator(".item-line label").evaluate_all(
+        "labels => labels.map(label => label.getBoundingClientRect().top)"
+    )
+    assert tops[1] == tops[2], "quantity and price are out of line"
     assert page.url.endswith("/place")
     await page.get_by_label("Quantity").fill("3")
     await page.get_by_label("Price each").fill("50")

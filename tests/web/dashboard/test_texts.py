@@ -11,6 +11,7 @@ from models.saga import SagaKind, SagaStatus
 from models.steps import COMPENSATABLE, STEPS, ErrorCode
 from web.access import Role
 from web.dashboard.texts import TABLE, Language, Texts, preferred_language
+from web.problems import COMMAND_CODES
 
 WEB = Path(__file__).parents[3] / "web"
 ENTRIES = [(section, name) for section, names in TABLE.items() for name in names]
@@ -26,6 +27,7 @@ BY_CODE = {
     "role",
     "range",
     "refusal",
+    "problem",
     "wrong",
 }
 """Sections that are looked up by the name of a status, a step or a code."""
@@ -77,6 +79,7 @@ def test_no_text_is_left_over() -> None:
         ("error", ErrorCode),
         ("role", Role),
         ("range", Range),
+        ("problem", COMMAND_CODES),
         ("outcome", [outcome.name for outcome in RunOutcome]),
         ("step", [step.step for step in STEPS]),
         ("undo", [step.step for step in COMPENSATABLE]),

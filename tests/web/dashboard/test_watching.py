@@ -195,15 +195,22 @@ async def test_page_is_right_again_after_its_connection_was_lost(
     await expect(looker.row(first)).to_contain_text("Completed")
     await looker.page.context.set_offline(True)
     await looker.page.evaluate("window.socket.io.engine.close()")
-    await expect(looker.page.locator("#popup")).to_be_visible()
+    popup, pulse = looker.page.locator("#popup"), looker.page.locator(".pulse")
+    await expect(popup).to_be_visible()
+    await expect(pulse).to_have_text("Not up to date")
+    lowest, first_row = await popup.bounding_box(), await looker.row(first).bounding_box()
+    assert lowest is not None
+    assert first_row is not None
+    assert lowest["y"] + lowest["height"] < first_row["y"]
     second = await premises.place("LOST")
     await premises.until(second, "COMPLETED")
     await looker.page.context.set_offline(False)
     await expect(looker.row(second)).to_contain_text("Completed")
+    await expect(pulse).to_have_text("Live")
     assert await looker.page.evaluate("window.stillTheSamePage")
 
 
-async def test_banner_tells_that_temporal_is_away_and_goes_when_it_is_back(
+async def test_page_tells_that_temporal_is_away_until_it_is_back(
     browser: Browser, tmp_path: Path
 ) -> None:
     with serving(tmp_path / "home") as web, ExitStack() as stack:
@@ -211,9 +218,23 @@ async def test_banner_tells_that_temporal_is_away_and_goes_when_it_is_back(
             await looker.open("/")
             banner = looker.page.locator(".banner")
             await expect(banner).to_be_visible()
-            await expect(banner).to_contain_text("Nothing can be shown yet")
-            await expect(banner).to_contain_text("no Temporal server")
+            await expect(banner).to_contain_text("Not everything can be shown now")
+            await expect(banner).to_contain_text("Temporal or a store does not answer")
+            assert str(tmp_path) not in await looker.page.content()
+            unknown = looker.page.get_by_text("Which orders there are is not known now")
+            await expect(unknown).to_be_visible()
+            pulse, count = looker.page.locator(".pulse"), looker.page.locator(".pages .count")
+            await expect(count).to_have_text("?")
             await asyncio.to_thread(stack.enter_context, worker(tmp_path / "home"))
             await expect(banner).to_be_hidden(timeout=30_000)
             await expect(looker.page.get_by_text("No orders yet")).to_be_visible()
+            await expect(count).to_be_hidden()
+            person = looker.page.locator(".card").last
+            await expect(pulse).to_have_text("Live")
+            await expect(person).to_contain_text("nothing to do")
+            await asyncio.to_thread(stack.close)
+            await expect(banner).to_contain_text("has not been up to date since", timeout=30_000)
+            await expect(pulse).to_have_text("Not up to date")
+            await expect(person).to_contain_text("not known now", timeout=30_000)
+            await expect(count).to_have_text("?")
             assert looker.trouble == []
