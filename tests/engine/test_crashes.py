@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
 
 from models.saga import SagaState, SagaStatus
@@ -126,6 +127,7 @@ async def test_terminated_worker_finishes_what_it_has_begun(
     order = house.order("drain")
     handle = await house.place(order)
     await house.until(handle, lambda state: state.current_step == "CREATING_SHIPMENT")
+    await until_begun(handle)
     seconds = await workers.stop()
     await workers.start()
     state = await house.end_of(handle, order)
@@ -135,6 +137,18 @@ async def test_terminated_worker_finishes_what_it_has_begun(
             f"\nSIGTERM with a call of 1 s under way: ended after {seconds:.1f} s"
         )
     assert await attempts(handle, "create_shipment") == 1
+
+
+async def until_begun(handle: WorkflowHandle[OrderSaga, SagaState]) -> None:
+    """Wait until a worker has the call that is under way in hand."""
+    async with asyncio.timeout(30):
+        while True:
+            calls = (await handle.describe()).raw_description.pending_activities
+            if any(
+                call.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for call in calls
+            ):
+                return
+            await asyncio.sleep(0.02)
 
 
 async def scheduled_at(handle: WorkflowHandle[OrderSaga, SagaState], activity: str) -> datetime:
