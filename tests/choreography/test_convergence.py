@@ -107,7 +107,9 @@ async def converge(engine: Client, home: Path, draw: random.Random) -> None:
 
 
 async def converge_often(engine: Client, home: Path, times: int) -> None:
-    seed = int(os.environ.get(SEED, random.SystemRandom().randrange(10**6)))
+    # In CI always the same ones, as Hypothesis has it: what fails there is due to the change.
+    chance = 0 if "CI" in os.environ else random.SystemRandom().randrange(10**6)
+    seed = int(os.environ.get(SEED, chance))
     print(f"{SEED}={seed}")  # noqa: T201 -- shown when the test fails, to run it again
     draw = random.Random(seed)
     for number in range(times):
