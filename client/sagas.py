@@ -163,9 +163,10 @@ class Sagas:
             running = live = await self._running.newest(None, limit)
             if status is not None:
                 live = [] if status.ended else await self._running.newest(status, limit)
-            left_open = await self._left_open({each.id for each in [*running, *live]}, limit)
-            unended = [each for each in [*live, *left_open] if each.id not in recorded]
             places = asyncio.Semaphore(_GLANCES_AT_ONCE)
+            known = {each.id for each in [*running, *live]}
+            left_open = await self._left_open(known, limit, places)
+            unended = [each for each in [*live, *left_open] if each.id not in recorded]
             glances = await asyncio.gather(*(self._glance(each, places) for each in unended))
             states = [*recorded.values(), *glances]
         matching = [state for state in states if status in (None, state.status)]
@@ -193,16 +194,18 @@ class Sagas:
         return {record.saga_id: record.state for record in records if record.state is not None}
 
     async def _left_open(
-        self, running: Collection[str], limit: int
+        self, running: Collection[str], limit: int, places: asyncio.Semaphore
     ) -> list[WorkflowExecutionDescription]:
         """The workflows of the newest open records that do not run, so that nobody closes these."""
+
+        async def described(order_id: str) -> WorkflowExecutionDescription | None:
+            async with places:
+                return await self._running.describe(order_id)
+
         records = await self._records.newest(SagaStatus.STARTED, limit)
-        left = [
-            await self._running.describe(record.order_id)
-            for record in records
-            if record.saga_id not in running
-        ]
-        return [description for description in left if description is not None]
+        left = [record.order_id for record in records if record.saga_id not in running]
+        descriptions = await asyncio.gather(*(described(order_id) for order_id in left))
+        return [description for description in descriptions if description is not None]
 
     async def _glance(self, execution: WorkflowExecution, places: asyncio.Semaphore) -> SagaState:
         async with places:
